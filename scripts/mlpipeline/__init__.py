@@ -1,0 +1,1 @@
+"""MLflow experiment history that lives in a Git repository."""

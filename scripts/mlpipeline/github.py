@@ -1,0 +1,69 @@
+"""GitHub's files and log commands: step outputs, the job summary, annotations.
+
+Writes to the files that `GITHUB_OUTPUT` and `GITHUB_STEP_SUMMARY` name, and nothing else.
+Formats: https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands
+"""
+
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+SUMMARY_LIMIT = 1024 * 1024
+"""Bytes that GitHub accepts for the summary of one step; a longer one is dropped whole."""
+
+Output = str | int | float | bool | None
+
+
+def write_outputs(path: Path, outputs: Mapping[str, Output]) -> None:
+    """Append step outputs; a value may hold line breaks.
+
+    Args:
+        path: the file that `GITHUB_OUTPUT` names.
+        outputs: value by output name, `None` for an empty one.
+    """
+    lines: list[str] = []
+    for name, value in outputs.items():
+        # A delimiter nobody can guess keeps a value from ending its own block and adding outputs.
+        delimiter = f"end-{secrets.token_hex(16)}"
+        lines += [f"{name}<<{delimiter}", as_text(value), delimiter]
+    with path.open("a", encoding="utf-8") as file:
+        file.write("".join(f"{line}\n" for line in lines))
+
+
+def write_summary(path: Path, markdown: str) -> None:
+    """Append to the job summary, cut at a line break where it would pass GitHub's limit."""
+    room = SUMMARY_LIMIT - (path.stat().st_size if path.exists() else 0)
+    data = f"{markdown.rstrip()}\n\n".encode(errors="replace")
+    if len(data) > room:
+        note = b"\n\n*Cut: the summary of a step holds 1 MiB.*\n"
+        data = data[: max(0, room - len(note))].rpartition(b"\n")[0] + note
+    with path.open("ab") as file:
+        file.write(data)
+
+
+def annotation(level: str, title: str, message: str) -> str:
+    """The log line that GitHub shows as an annotation.
+
+    Args:
+        level: `error`, `warning` or `notice`.
+        title: a few words.
+        message: any text; line breaks are kept.
+    """
+    return f"::{level} title={_escape_property(title)}::{_escape(message)}"
+
+
+def as_text(value: Output) -> str:
+    """An output's value as GitHub's expressions compare it: `true`, `false`, empty for `None`."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value)
+
+
+def _escape(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _escape_property(text: str) -> str:
+    return _escape(text).replace(":", "%3A").replace(",", "%2C")

@@ -1,0 +1,207 @@
+"""Where the history keeps what, and in which form; pure.
+
+The layout is the one MLflow itself writes in an experiment whose `artifact_location` is `file:./mlflow-artifacts`:
+metadata in `mlruns/`, artifacts beside it, every location relative to the folder that holds both.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+
+import yaml
+
+from mlpipeline.model import Content, Edit, Experiment, Kind, Link, Record, Write
+
+METADATA = "mlruns"
+ARTIFACTS = "mlflow-artifacts"
+MODELS = "models"
+PROMOTED = "deployment/models/best_model"
+INFO = "mlflow_persistence_info.json"
+
+RESERVED = frozenset({"tags", "datasets", "traces", "models"})
+"""Folders of an experiment that are no runs (FileStore.RESERVED_EXPERIMENT_FOLDERS)."""
+
+RUN_STATUS = {1: "RUNNING", 2: "SCHEDULED", 3: "FINISHED", 4: "FAILED", 5: "KILLED"}
+MODEL_READY = 2
+
+_ID = re.compile(r"[A-Za-z0-9][\w-]{0,255}")
+"""MLflow's own pattern for run ids (mlflow/utils/validation.py, _RUN_ID_REGEX)."""
+
+
+_HOST_PATH = re.compile(rb"(?m)^artifact_path: ['\"]?(?=file:|/|[A-Za-z]:[\\/]).*(?:\n +.*)*$")
+"""An absolute `artifact_path`, with the lines that YAML folds it over where the path holds spaces."""
+
+
+def is_id(text: str) -> bool:
+    """Whether `text` can be a run's, a logged model's or a dataset's id, and so a folder's name."""
+    return _ID.fullmatch(text) is not None
+
+
+def experiment_id(name: str) -> str:
+    """The id of an experiment in a history: 18 digits computed from the name, `0` for Default.
+
+    Two jobs that create an experiment of one name agree on it without knowing each other. MLflow's SQL schema holds
+    ids as integers and its file store makes them 18 digits long.
+    """
+    if name == "Default":
+        return "0"
+    number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8])
+    return str(10**17 + number % (9 * 10**17))
+
+
+def metadata_folder(record: Record, experiment: str) -> str:
+    """The folder of a record's metadata, in the experiment with the id `experiment`."""
+    inner = "" if record.kind is Kind.RUN else "models/"
+    return f"{METADATA}/{experiment}/{inner}{record.id}"
+
+
+def artifact_folder(kind: Kind, record_id: str) -> str:
+    """The folder of a record's artifacts."""
+    inner = "" if kind is Kind.RUN else "models/"
+    return f"{ARTIFACTS}/{inner}{record_id}/artifacts"
+
+
+def record_of(path: str) -> tuple[str | None, str | None]:
+    """The record to which a file of a history belongs, and the folder of its metadata if the file lies in it.
+
+    Args:
+        path: relative to the history's root.
+
+    Returns:
+        The run's or logged model's id, `None` for other files; and the folder, `None` for artifacts.
+    """
+    parts = path.split("/")
+    match parts:
+        case [top, "models", record, "artifacts", *_] if top == ARTIFACTS:
+            return record, None
+        case [top, record, "artifacts", *_] if top == ARTIFACTS:
+            return record, None
+        case [top, _, "models", record, _, *_] if top == METADATA:
+            return record, "/".join(parts[:4])
+        case [top, _, record, _, *_] if top == METADATA and record not in RESERVED:
+            return record, "/".join(parts[:3])
+    return None, None
+
+
+def attributes() -> dict[str, bytes]:
+    """The `.gitattributes` files of a history by path: Git must not convert line ends in what was logged.
+
+    Nor need it show the files in diffs or count them in a repository's languages.
+    """
+    patterns = {METADATA: ["*"], ARTIFACTS: ["*"], "deployment/models": ["*"]}
+    patterns[MODELS] = ["*_best_model.*", "*_metadata.json"]
+    return {
+        f"{folder}/.gitattributes": "".join(f"{pattern} -text linguist-generated\n" for pattern in found).encode()
+        for folder, found in patterns.items()
+    }
+
+
+def record_files(record: Record, experiment: str) -> dict[str, Content]:
+    """A record's files as the history stores them, by path below the root; `meta.yaml` comes first."""
+    folder, artifacts = metadata_folder(record, experiment), artifact_folder(record.kind, record.id)
+    location = "artifact_uri" if record.kind is Kind.RUN else "artifact_location"
+    meta = {**record.meta, "experiment_id": experiment, location: f"file:./{artifacts}"}
+    stored: dict[str, Content] = {f"{folder}/meta.yaml": dump_yaml(meta)}
+    for path, content in record.files.items():
+        top, _, rest = path.partition("/")
+        if top == "artifacts":
+            stored[f"{artifacts}/{rest}"] = relocated(content, artifacts) if _is_mlmodel(path) else content
+        elif top == "metrics" and isinstance(content, bytes):
+            stored[f"{folder}/{path}"] = metric_lines(content)
+        else:
+            stored[f"{folder}/{path}"] = content
+    return stored
+
+
+def placeholders(record: Record, experiment: str, stored: Mapping[str, Content]) -> Iterator[Edit]:
+    """Edits that keep alive the folders MLflow insists on, where Git would drop them because they are empty.
+
+    MLflow takes every file below `metrics/` and `params/` for a metric or a param, but does not descend into links.
+    It does not look into the run's own `artifacts/` at all, because `artifact_uri` points elsewhere.
+    """
+    folder = metadata_folder(record, experiment)
+    for name in ("metrics", "params"):
+        if not any(path.startswith(f"{folder}/{name}/") for path in stored):
+            yield Link(path=f"{folder}/{name}/.keep", target=".")
+    if record.kind is Kind.RUN:
+        yield Write(path=f"{folder}/artifacts/.gitkeep", content=b"")
+
+
+def experiment_files(experiment: Experiment, identifier: str) -> dict[str, Content]:
+    """An experiment's files as the history stores them, by path below the root."""
+    folder = f"{METADATA}/{identifier}"
+    meta = {**experiment.meta, "experiment_id": identifier, "artifact_location": f"file:./{ARTIFACTS}"}
+    return {f"{folder}/meta.yaml": dump_yaml(meta)} | {
+        f"{folder}/{path}": content for path, content in experiment.files.items()
+    }
+
+
+def metric_lines(*files: bytes) -> bytes:
+    """The lines of one metric, united: each once, in the order of time, step and text.
+
+    MLflow 3 repeats a run's step-0 lines when it logs a model, and `mlflow migrate-filestore` fails on the copies.
+    """
+    lines = {b" ".join(line.split()) for file in files for line in file.splitlines() if line.strip()}
+    return b"".join(line + b"\n" for line in sorted(lines, key=_line_order))
+
+
+Point = tuple[int, int, float]
+"""Step, time in milliseconds since the epoch, value: greatest is latest, as MLflow compares them."""
+
+
+def metric_points(data: bytes, *, of: Kind = Kind.RUN) -> list[Point]:
+    """The points of a metric's file: lines of `time value`, `time value step` or those three and a dataset's two.
+
+    A logged model's lines have the run's id after the step.
+
+    Raises:
+        ValueError: a line is none of these; the message quotes it.
+    """
+    points: list[Point] = []
+    for line in data.splitlines():
+        fields = line.split()
+        try:
+            if of is Kind.LOGGED_MODEL:
+                del fields[3]
+            if len(fields) not in (2, 3, 5):
+                raise ValueError(len(fields))  # noqa: TRY301 - joins the errors of int() and float()
+            points.append((int(fields[2]) if fields[2:] else 0, int(fields[0]), float(fields[1])))
+        except (ValueError, IndexError) as error:
+            raise ValueError(f"the line {line[:80].decode(errors='replace')!r}") from error
+    return points
+
+
+def relocated(mlmodel: Content, folder: str) -> Content:
+    """An `MLmodel` file whose `artifact_path` no longer names the machine that wrote it."""
+    data = mlmodel if isinstance(mlmodel, bytes) else mlmodel.read_bytes()
+    return _HOST_PATH.sub(f"artifact_path: file:./{folder}".encode(), data)
+
+
+def dump_yaml(values: Mapping[str, object]) -> bytes:
+    """YAML as MLflow's file store writes it: block style, sorted keys, Unicode as it is."""
+    return yaml.safe_dump(dict(values), default_flow_style=False, allow_unicode=True).encode()
+
+
+def load_yaml(data: bytes) -> dict[str, object]:
+    """The mapping that a `meta.yaml` holds.
+
+    Raises:
+        ValueError: it is not YAML, or no mapping.
+    """
+    try:
+        loaded = yaml.load(data, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"not valid YAML: {str(error).splitlines()[0]}") from error
+    if not isinstance(loaded, dict):
+        raise ValueError("not a YAML mapping")  # noqa: TRY004 - the file's content is wrong, not a caller's type
+    return {str(key): value for key, value in loaded.items()}
+
+
+def _is_mlmodel(path: str) -> bool:
+    return path.rpartition("/")[2] == "MLmodel"
+
+
+def _line_order(line: bytes) -> tuple[int, int, bytes]:
+    fields = line.split()
+    numbers = [int(field) if field.lstrip(b"-").isdigit() else 0 for field in (fields[0], *fields[2:3])]
+    return numbers[0], numbers[1] if len(numbers) > 1 else 0, line

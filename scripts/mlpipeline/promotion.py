@@ -1,0 +1,138 @@
+"""Decides which files the promoted models consist of; pure.
+
+Every byte is a copy of what the winning run logged. Nothing is converted, nothing is unpickled.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import PurePosixPath
+
+from mlpipeline import layout
+from mlpipeline.model import Candidate, Choice, Copy, Delete, Edit, Kind, Tree, Write
+from mlpipeline.stores import history
+
+FORMATS = ("joblib", "pkl")
+"""The single-file formats of a model that are promoted where the run logged them, as `model.<format>`."""
+
+_COMMIT_TAGS = ("git.commit", "mlflow.source.git.commit")
+_DATA_TAGS = ("data.sha256", "data.dvc_md5")
+
+
+def promote(tree: Tree, choice: Choice, previous: Sequence[str]) -> list[Edit]:
+    """The edits that make `models/` and the promoted model follow from the choice.
+
+    Args:
+        tree: the merged history, which holds the bytes.
+        choice: the rule's result.
+        previous: the algorithms promoted before; what is theirs and no longer true is removed.
+    """
+    edits: list[Edit] = []
+    stale = {path for algorithm in previous for path in _algorithm_files(algorithm)} & set(tree.files)
+    for algorithm, champion in choice.champions.items():
+        files = model_files(tree, champion)
+        metadata = json_bytes(describe(tree, champion, choice, files))
+        made: list[Edit] = [Write(path=f"{layout.MODELS}/{algorithm}_metadata.json", content=metadata)]
+        made += [
+            Copy(path=f"{layout.MODELS}/{algorithm}_best_model.{kind}", source=files[f"model.{kind}"])
+            for kind in FORMATS
+            if f"model.{kind}" in files
+        ]
+        stale -= {edit.path for edit in made}
+        edits += made
+    if choice.best:
+        edits += _promoted(tree, choice, choice.best)
+    elif any(path.startswith(f"{layout.PROMOTED}/") for path in tree.files):
+        edits.append(Delete(path=layout.PROMOTED))
+    return [*(Delete(path=path) for path in sorted(stale)), *edits]
+
+
+def model_files(tree: Tree, run: Candidate) -> dict[str, str]:
+    """A run's model, file by file: the path in the tree by the path in the promoted folder.
+
+    An MLflow model directory is taken whole. `model.joblib` and `model.pkl` are those in the model directory, else
+    those among the run's artifacts.
+    """
+    if run.model is None:
+        return {}
+    files: dict[str, str] = {}
+    inside = sorted(path for path in tree.files if path.startswith(f"{run.model}/"))
+    if f"{run.model}/MLmodel" in tree.files:
+        files = {path.removeprefix(f"{run.model}/"): path for path in inside}
+    artifacts = f"{layout.artifact_folder(Kind.RUN, run.run_id)}/"
+    logged = sorted(
+        (path for path in tree.files if path.startswith(artifacts)), key=lambda path: (path.count("/"), path)
+    )
+    for name in (f"model.{kind}" for kind in FORMATS):
+        source = next((path for path in (*inside, *logged) if PurePosixPath(path).name == name), None)
+        if source is not None:
+            files.setdefault(name, source)
+    return files
+
+
+def describe(tree: Tree, run: Candidate, choice: Choice, files: Mapping[str, str]) -> dict[str, object]:
+    """What `metadata.json` says of a promoted run: where it comes from and the SHA-256 of each file."""
+    data = history.run_data(tree, run)
+    contents = tree.read(files.values())
+    return {
+        "run_id": run.run_id,
+        "run_name": run.run_name,
+        "experiment": run.experiment,
+        "model_type": run.algorithm,
+        "selected_by": {"metric": choice.rule.metric, "mode": str(choice.rule.mode), "value": run.value},
+        "params": dict(data.params),
+        "metrics": {name: finite(value) for name, value in data.metrics.items()},
+        "timestamps": {"start": iso(run.start_time), "end": iso(run.end_time)},
+        "git_commit": next((data.tags[tag] for tag in _COMMIT_TAGS if tag in data.tags), None),
+        "data": {tag.removeprefix("data."): data.tags[tag] for tag in _DATA_TAGS if tag in data.tags},
+        "source": run.model,
+        "files": {
+            name: {"sha256": hashlib.sha256(contents[path]).hexdigest(), "bytes": len(contents[path])}
+            for name, path in sorted(files.items())
+        },
+        "missing_formats": missing_formats(files),
+    }
+
+
+def missing_formats(files: Mapping[str, str]) -> list[str]:
+    """Of the formats that are promoted, those that the run did not log."""
+    whole = [] if "MLmodel" in files else ["mlflow"]
+    return whole + [kind for kind in FORMATS if f"model.{kind}" not in files]
+
+
+def json_bytes(values: Mapping[str, object]) -> bytes:
+    """JSON as this project writes it to files: two spaces, Unicode as it is, no NaN, a line break at the end."""
+    text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
+    return f"{text}\n".encode(errors="replace")
+
+
+def finite(value: float) -> float | str:
+    """A number that JSON can hold; NaN and infinities become their names."""
+    return value if abs(value) < float("inf") else str(value)
+
+
+def iso(milliseconds: int | None) -> str | None:
+    """A time of MLflow's as ISO 8601 in UTC; `None` for one that no calendar holds."""
+    if milliseconds is None:
+        return None
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds")
+    except (OverflowError, OSError, ValueError):
+        return None
+
+
+def _promoted(tree: Tree, choice: Choice, best: Candidate) -> Iterator[Edit]:
+    files = model_files(tree, best)
+    yield Delete(path=layout.PROMOTED)
+    if best.model is not None and "MLmodel" in files:
+        yield Copy(path=layout.PROMOTED, source=best.model)
+    for name in (f"model.{kind}" for kind in FORMATS):
+        if name in files:
+            yield Copy(path=f"{layout.PROMOTED}/{name}", source=files[name])
+    yield Write(path=f"{layout.PROMOTED}/metadata.json", content=json_bytes(describe(tree, best, choice, files)))
+
+
+def _algorithm_files(algorithm: str) -> list[str]:
+    copies = [f"{layout.MODELS}/{algorithm}_best_model.{kind}" for kind in FORMATS]
+    return [*copies, f"{layout.MODELS}/{algorithm}_metadata.json"]
