@@ -1,7 +1,6 @@
 """Isolation that every test gets: no configuration, credentials or CI variables of the machine it runs on."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ _FOREIGN = ("GIT_", "GITHUB_", "MLFLOW_", "ACT", "RUNNER_", "INPUT_")
 
 
 @pytest.fixture(autouse=True)
-def isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
         if name.startswith(_FOREIGN):
             monkeypatch.delenv(name)
@@ -21,4 +20,3 @@ def isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     # One identity and one branch name for all, as a machine that is set up would have.
     config = "[user]\n\tname = Tester\n\temail = tester@example.org\n[init]\n\tdefaultBranch = main\n"
     Path(home, ".gitconfig").write_text(config, encoding="utf-8")
-    yield

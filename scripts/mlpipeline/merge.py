@@ -70,25 +70,20 @@ def within_limits(incoming: Incoming) -> Incoming:
     """
     refusals: list[Refusal] = []
     warnings: list[str] = []
-    too_large: set[str] = set()
+    too_large: set[object] = set()
     for record in incoming.records:
         for path, size in _file_sizes(record):
             if size > LARGEST_FILE:
-                too_large |= {record.id, str(record.meta.get("source_run_id"))}
+                too_large |= _owners(record)
                 refusals.append(_too_large(record, path, size))
             elif size > LARGE_FILE:
                 warnings.append(f"{record.kind} {record.id}: {path} has {_mebibytes(size)}; GitHub blocks at 100 MiB.")
-    records = tuple(
-        record
-        for record in incoming.records
-        if record.id not in too_large and str(record.meta.get("source_run_id")) not in too_large
-    )
+    records = tuple(record for record in incoming.records if not _owners(record) & too_large)
     return Incoming(
         experiments=incoming.experiments,
         records=records,
         refusals=(*incoming.refusals, *refusals),
         warnings=(*incoming.warnings, *warnings),
-        origins=incoming.origins,
     )
 
 
@@ -187,11 +182,17 @@ def _file_sizes(record: Record) -> Iterator[tuple[str, int]]:
             yield path, content.stat().st_size
 
 
+def _owners(record: Record) -> set[object]:
+    """A record's own id and, of a logged model, that of its run."""
+    return {record.id, record.meta.get("source_run_id") or record.id}
+
+
 def _too_large(record: Record, path: str, size: int) -> Refusal:
     return Refusal(
         where=f"{record.kind} {record.id}",
         reason=f"{path} has {_mebibytes(size)}; GitHub blocks files over 100 MiB, so the run was not stored.",
         remedy="Train a smaller model, log it compressed, or keep that file out of the run.",
+        experiment=record.experiment,
     )
 
 

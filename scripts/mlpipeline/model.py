@@ -1,7 +1,7 @@
 """The values that travel between modules: what a job logged, what a branch holds, what is to be written."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal, Protocol
@@ -76,6 +76,7 @@ class Record:
         meta: `meta.yaml`, parsed.
         files: every other file by path inside the record: `metrics/...`, `params/...`, `tags/...`, `inputs/...`,
             `outputs/...`, `artifacts/...`.
+        origins: the files on disk it was read from; they may be replaced once their content is published.
     """
 
     kind: Kind
@@ -83,25 +84,35 @@ class Record:
     experiment: str
     meta: Mapping[str, object]
     files: Mapping[str, Content]
+    origins: frozenset[Path] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
-    """An experiment as a source holds it; `files` are its `tags/...` and `datasets/...`."""
+    """An experiment as a source holds it; `files` are its `tags/...` and `datasets/...`, `origins` as in a record."""
 
     id: str
     name: str
     meta: Mapping[str, object]
     files: Mapping[str, Content]
+    origins: frozenset[Path] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Refusal:
-    """Something of the source that is not stored, where it is and why."""
+    """Something of the source that is not stored.
+
+    Attributes:
+        where: what it is, as a person finds it.
+        reason: why, as the rest of a sentence.
+        remedy: what to do; empty where nothing need be done.
+        experiment: the name of the experiment it belongs to, or empty.
+    """
 
     where: str
     reason: str
     remedy: str = ""
+    experiment: str = ""
 
     def __str__(self) -> str:
         return f"{self.where}: {self.reason}" + (f" {self.remedy}" if self.remedy else "")
@@ -116,14 +127,18 @@ class Incoming:
         records: runs and logged models.
         refusals: what was left out, each with its reason.
         warnings: what was stored and may still cause trouble.
-        origins: the files that were read, as absolute paths; they may be replaced once their content is published.
     """
 
     experiments: tuple[Experiment, ...] = ()
     records: tuple[Record, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     warnings: tuple[str, ...] = ()
-    origins: frozenset[Path] = field(default=frozenset())
+
+    @property
+    def origins(self) -> frozenset[Path]:
+        """The files that experiments and records were read from."""
+        holders: tuple[Experiment | Record, ...] = (*self.experiments, *self.records)
+        return frozenset(origin for holder in holders for origin in holder.origins)
 
 
 class Mode(StrEnum):

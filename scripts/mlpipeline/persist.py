@@ -82,7 +82,7 @@ def persist(settings: PersistSettings, world: World) -> Outcome:
     checkout = Checkout(settings.repository)
     branch = _branch(settings, checkout)
     own = checkout.top / settings.prefix / layout.METADATA
-    store = store_folder(settings.source or settings.context.tracking_uri, own.parent).absolute()
+    store = store_folder(settings.source or settings.context.tracking_uri, own).absolute()
     store = own if store.resolve() == own else store
     with checkout.scratch(settings.remote, inherited_settings=settings.context.git_settings) as scratch:
         job = _Persist(
@@ -324,9 +324,8 @@ class _Persist:
     def _leaves_half(self, published: Tree, incoming: Incoming) -> bool:
         """Whether an experiment that goes to another id would leave something behind that was not stored."""
         ids = {name: identifier for identifier, name in history.experiment_names(published).items()}
-        moving = [each.id for each in incoming.experiments if ids.get(each.name) != each.id]
-        store = self.store.name
-        return any(refusal.where.startswith(f"{store}/{each}/") for refusal in incoming.refusals for each in moving)
+        moving = {each.name for each in incoming.experiments if ids.get(each.name) != each.id}
+        return any(refusal.experiment in moving for refusal in incoming.refusals)
 
     def _own_folders(self) -> list[str]:
         return [self.settings.prefix + layout.METADATA, self.settings.prefix + layout.ARTIFACTS]

@@ -5,6 +5,7 @@ of our own in a temporary folder, which borrows the checkout's objects; everythi
 """
 
 import hashlib
+import logging
 import re
 import shutil
 import tempfile
@@ -26,6 +27,10 @@ from mlpipeline.model import Content, Copy, Delete, Edit, Link, Write
 _TIP, _MERGED = "refs/mlflow/tip", "refs/mlflow/merged"
 BUNDLED = "refs/heads/mlflow-history"
 """The built commit's name in a scratch repository and in the bundles made of it."""
+
+# GitPython logs what git prints, addresses with passwords included; here it is redacted and told instead.
+logging.getLogger("git").addHandler(logging.NullHandler())
+logging.getLogger("git").propagate = False
 
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+(?=@)|(?i:(?<=authorization: )\S+ \S+)")
 _DENIED = re.compile(
@@ -381,8 +386,9 @@ class Scratch:
         """
         # --no-thin: looking for deltas against the borrowed history costs more than it saves.
         remote = git.Remote(self._repo, self._remote)
+        progress = git.RemoteProgress()
         try:
-            answers = remote.push(f"{BUNDLED}:refs/heads/{branch}", no_thin=True)
+            answers = remote.push(f"{BUNDLED}:refs/heads/{branch}", progress=progress, no_thin=True)
         except GitCommandError as error:
             raise _refusal(error) from error
         if not answers:
@@ -393,8 +399,8 @@ class Scratch:
             return Verdict.ACCEPTED
         if answer.flags & git.PushInfo.REJECTED or _RACED.search(answer.summary):
             return Verdict.RACED
-        remarks = answers.error.stderr if isinstance(answers.error, GitCommandError) else ""
-        raise DeclinedError(_redacted(" ".join([answer.summary.strip(), *_remote_lines(str(remarks))])))
+        remarks = (line.strip() for line in progress.other_lines if line.startswith("remote:"))
+        raise DeclinedError(_redacted(" ".join([answer.summary.strip(), *remarks])))
 
     def landed(self, branch: str, commit: str) -> bool:
         """Whether the remote's branch is seen to contain `commit`.
@@ -530,10 +536,6 @@ def _last_line(error: GitCommandError) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     telling = [line for line in lines if line.startswith(("fatal:", "error:", "remote:", "ssh:"))] or lines[-1:]
     return _redacted(" ".join(telling)) or f"git ended with status {error.status}"
-
-
-def _remote_lines(text: str) -> list[str]:
-    return [line.strip() for line in text.splitlines() if line.strip().startswith("remote:")]
 
 
 def _redacted(text: str) -> str:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlpipeline.errors import InputError
-from mlpipeline.layout import METADATA
 from mlpipeline.model import Rule
 
 ATTEMPTS = 20
@@ -104,18 +103,18 @@ class PersistSettings:
         return "".join(f"{part}/" for part in parts)
 
 
-def store_folder(source: str, root: Path) -> Path:
+def store_folder(source: str, default: Path) -> Path:
     """The folder of the file store that a source URI names.
 
     Args:
-        source: `file:` URI or path, relative to the working directory; empty for `mlruns` in `root`.
-        root: the history's root in the checkout.
+        source: `file:` URI or path, relative to the working directory; empty for the default.
+        default: what MLflow itself would use.
 
     Raises:
         InputError: it is no file store.
     """
     if not source:
-        return root / METADATA
+        return default
     scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):", source)
     if scheme is None:
         return Path(source)

@@ -36,7 +36,7 @@ def write_experiment(store: Path, name: str, experiment_id: str) -> Path:
     return folder
 
 
-def write_run(  # noqa: PLR0913 - a run has many sides, and tests vary one at a time
+def write_run(
     store: Path,
     *,
     run_id: str = "",

@@ -41,7 +41,6 @@ def read(store: Path, *, known: Known = lambda _: False) -> Incoming:
         experiments=tuple(sorted(reader.experiments, key=lambda each: each.name)),
         records=tuple(sorted(reader.records, key=lambda each: (each.kind, each.id))),
         refusals=tuple(reader.refusals),
-        origins=frozenset(reader.origins),
     )
 
 
@@ -56,7 +55,7 @@ class _Reader:
     experiments: list[Experiment] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
-    origins: set[Path] = field(default_factory=set)
+    experiment: str = ""
 
     def experiment_folders(self) -> Iterator[Path]:
         for folder in sorted(_folders(self.store)):
@@ -75,16 +74,18 @@ class _Reader:
                 raise _MalformedError("its meta.yaml has no name")  # noqa: TRY301 - one place words the refusal
         except _MalformedError as error:
             return self._refuse(folder, f"{error}; the experiment and its runs were left out.")
+        self.experiment = name
         found = {**dict(self._files(folder / "tags", "tags")), **dict(self._files(folder / "datasets", "datasets"))}
         files = {path: file.read_bytes() for path, file in found.items()}
-        self.origins |= {folder / "meta.yaml", *found.values()}
-        self.experiments.append(Experiment(id=folder.name, name=name, meta=meta, files=files))
+        origins = frozenset({folder / "meta.yaml", *found.values()})
+        self.experiments.append(Experiment(id=folder.name, name=name, meta=meta, files=files, origins=origins))
         for run in sorted(_folders(folder)):
             if run.name not in layout.RESERVED and (run / "meta.yaml").is_file():
                 self._read_record(Kind.RUN, run, name)
         for model in sorted(_folders(folder / "models")):
             self._read_record(Kind.LOGGED_MODEL, model, name)
         self._refuse_all(folder / "traces", "is a trace, which is not carried yet.")
+        self.experiment = ""
         return None
 
     def _read_record(self, kind: Kind, folder: Path, experiment: str) -> None:
@@ -112,8 +113,15 @@ class _Reader:
             if path.startswith("metrics/"):
                 _check_metric(kind, path, content)
         artifacts = self._artifacts(kind, folder, meta)
-        self.origins |= {folder / "meta.yaml", *found.values(), *artifacts.values()}
-        return Record(kind=kind, id=folder.name, experiment=experiment, meta=meta, files={**small, **artifacts})
+        origins = frozenset({folder / "meta.yaml", *found.values(), *artifacts.values()})
+        return Record(
+            kind=kind,
+            id=folder.name,
+            experiment=experiment,
+            meta=meta,
+            files={**small, **artifacts},
+            origins=origins,
+        )
 
     def _artifacts(self, kind: Kind, folder: Path, meta: dict[str, object]) -> dict[str, Path]:
         location = meta.get("artifact_uri" if kind is Kind.RUN else "artifact_location")
@@ -153,7 +161,7 @@ class _Reader:
                     yield f"{prefix}/{file.relative_to(folder).as_posix()}", file
 
     def _refuse(self, path: Path, reason: str) -> None:
-        self.refusals.append(Refusal(where=self._shown(path), reason=reason))
+        self.refusals.append(Refusal(where=self._shown(path), reason=reason, experiment=self.experiment))
 
     def _refuse_all(self, parent: Path, reason: str) -> None:
         for folder in sorted(_folders(parent)):
