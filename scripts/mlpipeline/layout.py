@@ -83,17 +83,22 @@ def record_of(path: str) -> tuple[str | None, str | None]:
     return None, None
 
 
-def attributes() -> dict[str, bytes]:
-    """The `.gitattributes` files of a history by path: Git must not convert line ends in what was logged.
+LOAD_MARK = "registered_model_meta"
+"""A file that MLflow leaves in a model's folder whenever `models:/` loads it; no part of the model."""
 
-    Nor need it show the files in diffs or count them in a repository's languages.
+
+def git_files() -> dict[str, bytes]:
+    """What tells Git how to treat a history, by path.
+
+    It must not convert line ends in what was logged, need not show it in diffs or count it in the repository's
+    languages, and overlooks the marks that MLflow leaves behind when it loads a model.
     """
     patterns = {METADATA: ["*"], ARTIFACTS: ["*"], "deployment/models": ["*"]}
     patterns[MODELS] = ["*_best_model.*", "*_metadata.json"]
     return {
         f"{folder}/.gitattributes": "".join(f"{pattern} -text linguist-generated\n" for pattern in found).encode()
         for folder, found in patterns.items()
-    }
+    } | {f"{ARTIFACTS}/.gitignore": f"{LOAD_MARK}\n".encode()}
 
 
 def record_files(record: Record, experiment: str) -> dict[str, Content]:

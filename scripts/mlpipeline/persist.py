@@ -168,7 +168,7 @@ class _Persist:
     def _build(self, tip: str | None, incoming: Incoming) -> Built:
         before = self._tree(tip)
         merged = merge.merge(before, incoming)
-        edits = [*merged.edits, *_attributes(before)] if merged.edits else []
+        edits = [*merged.edits, *_git_files(before)] if merged.edits else []
         base = self.scratch.merged(tip=tip, edits=edits, root=self.settings.prefix)
         tree = self._tree(base)
         choice = selection.choose(history.candidates(tree, self.settings.rule), self.settings.rule)
@@ -391,9 +391,9 @@ def _excluded(choice: Choice) -> str:
     )
 
 
-def _attributes(tree: Tree) -> Iterator[Write]:
-    """`.gitattributes` where there is none yet."""
-    for path, content in layout.attributes().items():
+def _git_files(tree: Tree) -> Iterator[Write]:
+    """`.gitattributes` and `.gitignore` of the history, where there is none yet."""
+    for path, content in layout.git_files().items():
         if path not in tree.files:
             yield Write(path=path, content=content)
 

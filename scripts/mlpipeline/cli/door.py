@@ -114,10 +114,11 @@ def run(
 def _missing(error: ImportError, extra: str) -> PipelineError:
     if error.name is None or error.name.startswith("mlpipeline"):
         return PipelineError(f"{error}\nThis is a bug: a module of the project itself cannot be imported.")
-    lock = Path(__file__).parents[3] / "requirements" / f"{extra}.txt"
+    # What stands in argv[0] is how the person called the door: in the new environment it is called the same way.
+    door, install = sys.argv[0], os.path.relpath(Path(__file__).parents[2] / "install.py")
     return MissingDependencyError(
         f"The Python package '{error.name}' is not installed for {sys.executable}.",
-        remedy=f"{sys.executable} -m pip install --require-hashes -r {os.path.relpath(lock)}",
+        remedy=f"python3 {install} {extra} && .venv/bin/python {door}",
     )
 
 
@@ -146,7 +147,7 @@ def _tell(report: Report, environ: Mapping[str, str], *, as_json: bool) -> None:
             print(f"{notice.level}: {notice.message}", file=sys.stderr)
     if path := environ.get("GITHUB_OUTPUT"):
         github.write_outputs(Path(path), report.outputs)
-    if path := environ.get("GITHUB_STEP_SUMMARY"):
+    if report.summary and (path := environ.get("GITHUB_STEP_SUMMARY")):
         github.write_summary(Path(path), report.summary)
     if as_json:
         print(json.dumps(dict(report.outputs), indent=2, sort_keys=False))

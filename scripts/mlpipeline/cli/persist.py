@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from mlpipeline.cli import door
-from mlpipeline.errors import PublishError
+from mlpipeline.errors import PipelineError, PublishError
 from mlpipeline.model import Choice, Mode, Outcome, Rule
 from mlpipeline.settings import ATTEMPTS, Context, PersistSettings
 from mlpipeline.tabular import Table
@@ -60,10 +60,11 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument(
         "--experiment",
-        action="append",
+        action="extend",
+        type=_names,
         default=[],
         metavar="NAME",
-        help="choose among the runs of this experiment only; may be repeated (default: all)",
+        help="choose among the runs of this experiment only; may be repeated, or hold one a line (default: all)",
     )
     made.add_argument("--job", default="", help="who ran this, in the commit message (default: workflow run, or host)")
     made.add_argument(
@@ -108,16 +109,27 @@ def _work(flags: argparse.Namespace, environ: Mapping[str, str]) -> door.Report:
         attempts=max(1, flags.attempts),
         context=context,
     )
-    outcome = persist(settings, World(now=time.time, sleep=time.sleep, say=_say))
-    return _report(outcome, strict=flags.fail_on_error)
+    try:
+        outcome = persist(settings, World(now=time.time, sleep=time.sleep, say=_say))
+    except PipelineError as error:
+        # Told as an outcome, so that whoever reads the outputs finds the same names as always.
+        outcome = Outcome(
+            status="failed", reason=error.what, metric=settings.rule.metric, messages=(("error", str(error)),)
+        )
+        return _report(outcome, exit_code=error.exit_code if flags.fail_on_error else 0)
+    in_error = any(level == "error" for level, _ in outcome.messages)
+    return _report(outcome, exit_code=PublishError.exit_code if flags.fail_on_error and in_error else 0)
+
+
+def _names(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _report(outcome: Outcome, *, strict: bool) -> door.Report:
-    in_error = any(level == "error" for level, _ in outcome.messages)
+def _report(outcome: Outcome, *, exit_code: int) -> door.Report:
     return door.Report(
         outputs={name: value for name, value in vars(outcome).items() if name not in ("choice", "messages")},
         text=_text(outcome),
@@ -126,7 +138,7 @@ def _report(outcome: Outcome, *, strict: bool) -> door.Report:
             door.Notice(level=level, title=f"MLflow persistence: {outcome.status}", message=message)
             for level, message in outcome.messages
         ],
-        exit_code=PublishError.exit_code if strict and in_error else 0,
+        exit_code=exit_code,
     )
 
 

@@ -127,7 +127,7 @@ class _Reader:
         location = meta.get("artifact_uri" if kind is Kind.RUN else "artifact_location")
         for place in self._artifact_places(kind, folder, str(location or "")):
             if found := dict(self._files(place, "artifacts")):
-                return {path: file for path, file in found.items() if path != "artifacts/.gitkeep"}
+                return {path: file for path, file in found.items() if file.name not in (".gitkeep", layout.LOAD_MARK)}
         return {}
 
     def _artifact_places(self, kind: Kind, folder: Path, location: str) -> Iterator[Path]:
