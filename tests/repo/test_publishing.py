@@ -293,8 +293,7 @@ class TestDoor:
 
         assert done.returncode == 3
         assert "'git' is not installed" in done.stderr
-        assert "pip install --require-hashes -r" in done.stderr
-        assert "persist.txt" in done.stderr
+        assert "scripts/install.py persist && .venv/bin/python " in done.stderr
 
 
 class TestSecrets:

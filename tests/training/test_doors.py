@@ -111,4 +111,4 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(checkout: 
     )
     assert done.returncode == MissingDependencyError.exit_code
     assert "'pandas' is not installed" in done.stderr
-    assert "requirements/train.txt" in done.stderr
+    assert "scripts/install.py train && .venv/bin/python " in done.stderr
