@@ -1,0 +1,1 @@
+Linux-6.18.44-fc-v595-x86_64-with-glibc2.36
