@@ -7,10 +7,11 @@ metadata in `mlruns/`, artifacts beside it, every location relative to the folde
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import yaml
 
-from mlpipeline.model import Content, Edit, Experiment, Kind, Link, Record, Write
+from mlpipeline.model import Content, Edit, Kind, Link, Record, Write
 
 METADATA = "mlruns"
 ARTIFACTS = "mlflow-artifacts"
@@ -49,16 +50,26 @@ def experiment_id(name: str) -> str:
     return str(10**17 + number % (9 * 10**17))
 
 
-def metadata_folder(record: Record, experiment: str) -> str:
-    """The folder of a record's metadata, in the experiment with the id `experiment`."""
-    inner = "" if record.kind is Kind.RUN else "models/"
-    return f"{METADATA}/{experiment}/{inner}{record.id}"
+FOLDERS = {Kind.RUN: "", Kind.LOGGED_MODEL: "models/", Kind.TRACE: "traces/"}
+"""Where records of a kind lie inside their experiment, and their artifacts inside the artifacts."""
+
+LOCATIONS = {Kind.RUN: "artifact_uri", Kind.LOGGED_MODEL: "artifact_location"}
+"""The key of `meta.yaml` that says where a record's artifacts lie; a trace has the tag `ARTIFACT_TAG` instead."""
+
+ARTIFACT_TAG = "mlflow.artifactLocation"
+
+DESCRIPTIONS = {Kind.RUN: "meta.yaml", Kind.LOGGED_MODEL: "meta.yaml", Kind.TRACE: "trace_info.yaml"}
+"""The file that describes a record."""
+
+
+def metadata_folder(record: Record, place: str) -> str:
+    """The folder of a record's metadata, in the experiment at `place` below `mlruns/`: its id, or `.trash/<id>`."""
+    return f"{METADATA}/{place}/{FOLDERS[record.kind]}{record.id}"
 
 
 def artifact_folder(kind: Kind, record_id: str) -> str:
     """The folder of a record's artifacts."""
-    inner = "" if kind is Kind.RUN else "models/"
-    return f"{ARTIFACTS}/{inner}{record_id}/artifacts"
+    return f"{ARTIFACTS}/{FOLDERS[kind]}{record_id}/artifacts"
 
 
 def record_of(path: str) -> tuple[str | None, str | None]:
@@ -70,16 +81,17 @@ def record_of(path: str) -> tuple[str | None, str | None]:
     Returns:
         The run's or logged model's id, `None` for other files; and the folder, `None` for artifacts.
     """
-    parts = path.split("/")
+    parts = path.replace(f"{METADATA}/.trash/", f"{METADATA}/").split("/")
+    in_trash = path.startswith(f"{METADATA}/.trash/")
     match parts:
-        case [top, "models", record, "artifacts", *_] if top == ARTIFACTS:
+        case [top, "models" | "traces", record, "artifacts", *_] if top == ARTIFACTS:
             return record, None
         case [top, record, "artifacts", *_] if top == ARTIFACTS:
             return record, None
-        case [top, _, "models", record, _, *_] if top == METADATA:
-            return record, "/".join(parts[:4])
-        case [top, _, record, _, *_] if top == METADATA and record not in RESERVED:
-            return record, "/".join(parts[:3])
+        case [top, experiment, "models" | "traces" as inner, record, _, *_] if top == METADATA:
+            return record, "/".join((top, *(".trash",) * in_trash, experiment, inner, record))
+        case [top, experiment, record, _, *_] if top == METADATA and record not in RESERVED:
+            return record, "/".join((top, *(".trash",) * in_trash, experiment, record))
     return None, None
 
 
@@ -101,12 +113,13 @@ def git_files() -> dict[str, bytes]:
     } | {f"{ARTIFACTS}/.gitignore": f"{LOAD_MARK}\n".encode()}
 
 
-def record_files(record: Record, experiment: str) -> dict[str, Content]:
-    """A record's files as the history stores them, by path below the root; `meta.yaml` comes first."""
-    folder, artifacts = metadata_folder(record, experiment), artifact_folder(record.kind, record.id)
-    location = "artifact_uri" if record.kind is Kind.RUN else "artifact_location"
-    meta = {**record.meta, "experiment_id": experiment, location: f"file:./{artifacts}"}
-    stored: dict[str, Content] = {f"{folder}/meta.yaml": dump_yaml(meta)}
+def record_files(record: Record, place: str) -> dict[str, Content]:
+    """A record's files as the history stores them, by path below the root; its description comes first."""
+    folder, artifacts = metadata_folder(record, place), artifact_folder(record.kind, record.id)
+    location = f"file:./{artifacts}"
+    stored: dict[str, Content] = {
+        f"{folder}/{DESCRIPTIONS[record.kind]}": dump_yaml(_placed(record, place.rpartition("/")[2]))
+    }
     for path, content in record.files.items():
         top, _, rest = path.partition("/")
         if top == "artifacts":
@@ -115,30 +128,32 @@ def record_files(record: Record, experiment: str) -> dict[str, Content]:
             stored[f"{folder}/{path}"] = metric_lines(content)
         else:
             stored[f"{folder}/{path}"] = content
+    if record.kind is Kind.TRACE:
+        stored[f"{folder}/tags/{ARTIFACT_TAG}"] = location.encode()
     return stored
 
 
-def placeholders(record: Record, experiment: str, stored: Mapping[str, Content]) -> Iterator[Edit]:
+def _placed(record: Record, experiment: str) -> dict[str, object]:
+    """A record's description, with the experiment's id and the artifacts' place in the history."""
+    if record.kind is Kind.TRACE:
+        where = {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": experiment}}
+        return {**record.meta, "trace_location": where}
+    location = f"file:./{artifact_folder(record.kind, record.id)}"
+    return {**record.meta, "experiment_id": experiment, LOCATIONS[record.kind]: location}
+
+
+def placeholders(record: Record, place: str, stored: Mapping[str, Content]) -> Iterator[Edit]:
     """Edits that keep alive the folders MLflow insists on, where Git would drop them because they are empty.
 
     MLflow takes every file below `metrics/` and `params/` for a metric or a param, but does not descend into links.
     It does not look into the run's own `artifacts/` at all, because `artifact_uri` points elsewhere.
     """
-    folder = metadata_folder(record, experiment)
-    for name in ("metrics", "params"):
+    folder = metadata_folder(record, place)
+    for name in ("metrics", "params") if record.kind is not Kind.TRACE else ():
         if not any(path.startswith(f"{folder}/{name}/") for path in stored):
             yield Link(path=f"{folder}/{name}/.keep", target=".")
     if record.kind is Kind.RUN:
         yield Write(path=f"{folder}/artifacts/.gitkeep", content=b"")
-
-
-def experiment_files(experiment: Experiment, identifier: str) -> dict[str, Content]:
-    """An experiment's files as the history stores them, by path below the root."""
-    folder = f"{METADATA}/{identifier}"
-    meta = {**experiment.meta, "experiment_id": identifier, "artifact_location": f"file:./{ARTIFACTS}"}
-    return {f"{folder}/meta.yaml": dump_yaml(meta)} | {
-        f"{folder}/{path}": content for path, content in experiment.files.items()
-    }
 
 
 def metric_lines(*files: bytes) -> bytes:
@@ -148,6 +163,38 @@ def metric_lines(*files: bytes) -> bytes:
     """
     lines = {b" ".join(line.split()) for file in files for line in file.splitlines() if line.strip()}
     return b"".join(line + b"\n" for line in sorted(lines, key=_line_order))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repaired:
+    """A metric's file as it can be stored; `lost` says what could not be kept, `data` is empty if nothing could."""
+
+    data: bytes
+    lost: str = ""
+
+
+def sound_metric(data: bytes, *, of: Kind) -> Repaired:
+    """A metric's file that MLflow can read.
+
+    MLflow writes the name of a dataset behind the step even if the name holds spaces, and then cannot read its own
+    line. Time, value and step are certain in such a line and are kept; an empty file held no value.
+
+    Raises:
+        ValueError: a line holds no time and value; the message quotes it.
+    """
+    own = 4 if of is Kind.LOGGED_MODEL else 3
+    kept: list[bytes] = []
+    cut = False
+    for line in data.splitlines():
+        fields = line.split()
+        whole = len(fields) in (own, own + 2) or (of is Kind.RUN and len(fields) == 2)  # noqa: PLR2004 - MLflow 1
+        cut |= bool(fields) and not whole
+        kept += [b" ".join(fields if whole else fields[:own])] if fields else []
+    sound = b"".join(line + b"\n" for line in kept)
+    if not kept:
+        return Repaired(data=b"", lost="an empty metric was dropped")
+    metric_points(sound, of=of)
+    return Repaired(data=sound, lost="the dataset's name was cut off lines that MLflow cannot read" if cut else "")
 
 
 Point = tuple[int, int, float]

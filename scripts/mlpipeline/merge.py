@@ -1,25 +1,16 @@
 """Merges what a job logged into what a branch holds; pure: decides edits, writes nothing.
 
 Laws: merging the same twice changes nothing, and the order of jobs does not matter. Metric lines unite; of two states
-of one file the one of the newer record stands; nothing that the branch holds is dropped.
+of one file the one of the newer record stands; nothing that the branch holds is dropped. Version numbers of registered
+models are the exception: what was published keeps its number (see `registry`).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cached_property
 
-from mlpipeline import layout
-from mlpipeline.model import Content, Edit, Experiment, Incoming, Kind, Record, Refusal, Tree, Write
-from mlpipeline.stores import history
-
-LARGEST_FILE = 100 * 1024 * 1024
-"""Bytes: GitHub blocks a push that holds a larger file."""
-
-LARGE_FILE = 50 * 1024 * 1024
-"""Bytes: GitHub warns of a larger file.
-
-Both: https://docs.github.com/repositories/working-with-files/managing-large-files/about-large-files-on-github
-"""
+from mlpipeline import experiments, layout, registry
+from mlpipeline.model import Content, Edit, Incoming, Kind, Record, Tree, Write
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,78 +29,47 @@ class Merge:
 
 
 def merge(existing: Tree, incoming: Incoming) -> Merge:
-    """The edits that bring `incoming` into `existing`.
-
-    An experiment goes to the id under which the branch knows its name, else to the id computed from the name.
-    """
-    ids = _experiment_ids(existing, incoming)
-    edits: list[Edit] = []
+    """The edits that bring `incoming` into `existing`."""
+    homes = experiments.homes(existing, incoming.experiments)
+    distinct = {home.place: home for home in homes.values()}
+    edits: list[Edit] = [edit for home in distinct.values() for edit in experiments.move(home)]
+    tree = _with_moves(existing, distinct.values())
+    branch = registry.published(tree, (model.name for model in incoming.models))
+    numbers = registry.numbers(incoming.models, branch)
     added: list[str] = []
     updated: list[str] = []
-    touched: set[str] = set()
+    grown: set[str] = set()
     for record in incoming.records:
-        experiment = ids[record.experiment]
-        changes = list(_record_edits(existing, record, experiment))
+        place = homes[record.experiment].place
+        changes = list(_record_edits(tree, registry.renumbered(record, numbers), place))
         if not changes:
             continue
         edits += changes
-        touched.add(record.experiment)
+        grown.add(place)
         if record.kind is Kind.RUN:
-            known = f"{layout.metadata_folder(record, experiment)}/meta.yaml" in existing.files
+            known = f"{layout.metadata_folder(record, place)}/meta.yaml" in tree.files
             (updated if known else added).append(record.id)
-    if edits:
-        for each in incoming.experiments:
-            edits += _experiment_edits(existing, each, ids[each.name], grown=each.name in touched)
+    edits += registry.merge(tree, incoming.models, branch, numbers)
+    if edits or any(home.moved for home in distinct.values()):
+        for home in distinct.values():
+            edits += experiments.edits(tree, home, grown=home.place in grown)
     return Merge(edits=tuple(edits), added=tuple(added), updated=tuple(updated))
 
 
-def within_limits(incoming: Incoming) -> Incoming:
-    """`incoming` without the records that hold a file too large to push, each refused by the file's name.
-
-    A run goes with its logged model: without it, it would look like a run that never had one.
-    """
-    refusals: list[Refusal] = []
-    warnings: list[str] = []
-    too_large: set[object] = set()
-    for record in incoming.records:
-        for path, size in _file_sizes(record):
-            if size > LARGEST_FILE:
-                too_large |= _owners(record)
-                refusals.append(_too_large(record, path, size))
-            elif size > LARGE_FILE:
-                warnings.append(f"{record.kind} {record.id}: {path} has {_mebibytes(size)}; GitHub blocks at 100 MiB.")
-    records = tuple(record for record in incoming.records if not _owners(record) & too_large)
-    return Incoming(
-        experiments=incoming.experiments,
-        records=records,
-        refusals=(*incoming.refusals, *refusals),
-        warnings=(*incoming.warnings, *warnings),
-    )
-
-
-def _experiment_ids(existing: Tree, incoming: Incoming) -> dict[str, str]:
-    """Id in the history by experiment name."""
-    # Where one name has several ids, the lowest comes last and stands, whatever the order in which they are found.
-    found = sorted(history.experiment_names(existing).items(), key=lambda item: int(item[0]), reverse=True)
-    known = {name: identifier for identifier, name in found}
-    return {each.name: known.get(each.name, layout.experiment_id(each.name)) for each in incoming.experiments}
-
-
-def _record_edits(existing: Tree, record: Record, experiment: str) -> Iterator[Edit]:
-    stored = layout.record_files(record, experiment)
+def _record_edits(existing: Tree, record: Record, place: str) -> Iterator[Edit]:
+    stored = layout.record_files(record, place)
     changed = [path for path, content in stored.items() if existing.files.get(path) != existing.blob_id(content)]
-    meta_path = next(iter(stored))
-    if meta_path in existing.files:
-        old = existing.read([path for path in changed if path in existing.files and _is_merged(path)] + [meta_path])
-        newer = _newness(record, stored[meta_path]) > _newness(record, old[meta_path])
-        for path in changed:
-            content = _united(path, old.get(path), stored[path], newer=newer, exists=path in existing.files)
-            if content is not None and existing.files.get(path) != existing.blob_id(content):
-                yield Write(path=path, content=content)
-    else:
-        for path in changed:
-            yield Write(path=path, content=stored[path])
-        yield from layout.placeholders(record, experiment, stored)
+    described = next(iter(stored))
+    if described not in existing.files:
+        yield from (Write(path=path, content=stored[path]) for path in changed)
+        yield from layout.placeholders(record, place, stored)
+        return
+    old = existing.read([described, *(path for path in changed if path in existing.files and _is_metric(path))])
+    newer = _newness(record, stored[described]) > _newness(record, old[described])
+    for path in changed:
+        content = _united(path, old.get(path), stored[path], newer=newer, exists=path in existing.files)
+        if content is not None and existing.files.get(path) != existing.blob_id(content):
+            yield Write(path=path, content=content)
 
 
 def _united(path: str, old: bytes | None, new: Content, *, newer: bool, exists: bool) -> Content | None:
@@ -121,80 +81,51 @@ def _united(path: str, old: bytes | None, new: Content, *, newer: bool, exists: 
     return new if newer else None
 
 
-def _is_merged(path: str) -> bool:
-    """Whether the old state of a file is needed to decide on the new one."""
-    return _is_metric(path) or path.endswith("/meta.yaml")
-
-
 def _is_metric(path: str) -> bool:
     return path.startswith(f"{layout.METADATA}/") and "/metrics/" in path
 
 
-def _newness(record: Record, meta: Content) -> tuple[int, bool, bytes]:
-    """Orders two states of one record: by end (run) or last update (model), deleted last, ties by content.
+_TIMES = {Kind.RUN: "end_time", Kind.LOGGED_MODEL: "last_updated_timestamp", Kind.TRACE: "execution_duration_ms"}
+"""What grows when a record of a kind goes on: the key that tells two states of one record apart."""
+
+
+def _newness(record: Record, described: Content) -> tuple[int, bool, bytes]:
+    """Orders two states of one record: by its time, deleted last, ties by content.
 
     The content decides nothing of importance, but decides it alike for every order of jobs.
     """
-    data = meta if isinstance(meta, bytes) else meta.read_bytes()
+    data = described if isinstance(described, bytes) else described.read_bytes()
     values = layout.load_yaml(data)
-    when = values.get("end_time" if record.kind is Kind.RUN else "last_updated_timestamp")
+    when = values.get(_TIMES[record.kind])
     return when if isinstance(when, int) else 0, values.get("lifecycle_stage", "active") != "active", data
 
 
-def _experiment_edits(existing: Tree, experiment: Experiment, identifier: str, *, grown: bool) -> Iterator[Edit]:
-    """An experiment's own files: new ones always; its description once runs were added to it."""
-    stored = layout.experiment_files(experiment, identifier)
-    meta_path = next(iter(stored))
-    if meta_path not in existing.files:
-        yield from (Write(path=path, content=content) for path, content in stored.items())
-        return
-    if not grown:
-        return
-    old = layout.load_yaml(existing.read([meta_path])[meta_path])
-    new = layout.load_yaml(bytes(_bytes(stored[meta_path])))
-    stored[meta_path] = layout.dump_yaml(_united_experiment(old, new))
-    newer = _time(new, "last_update_time") > _time(old, "last_update_time")
-    for path, content in stored.items():
-        stands = path in existing.files and path != meta_path and not newer
-        if not stands and existing.files.get(path) != existing.blob_id(content):
-            yield Write(path=path, content=content)
+def _with_moves(tree: Tree, homes: Iterable[experiments.Home]) -> Tree:
+    places = {home.held.place: home.place for home in homes if home.held and home.held.place != home.place}
+    return _Moved(tree, places) if places else tree
 
 
-def _united_experiment(old: Mapping[str, object], new: Mapping[str, object]) -> dict[str, object]:
-    """An experiment is as old as its first description and as new as its last."""
-    first, last = sorted((old, new), key=lambda meta: (_time(meta, "last_update_time"), layout.dump_yaml(meta)))
-    times = [time for meta in (old, new) if (time := _time(meta, "creation_time"))]
-    return {**first, **last} | ({"creation_time": min(times)} if times else {})
+class _Moved:
+    """A tree in which folders of experiments already stand at their new places."""
 
+    def __init__(self, tree: Tree, places: Mapping[str, str]) -> None:
+        self._tree = tree
+        self._places = {f"{layout.METADATA}/{old}/": f"{layout.METADATA}/{new}/" for old, new in places.items()}
 
-def _time(meta: Mapping[str, object], key: str) -> int:
-    value = meta.get(key)
-    return value if isinstance(value, int) else 0
+    @cached_property
+    def files(self) -> Mapping[str, str]:
+        return {self._there(path): identifier for path, identifier in self._tree.files.items()}
 
+    def read(self, paths: Iterable[str]) -> Mapping[str, bytes]:
+        back = {self._there(path): path for path in self._tree.files}
+        asked = {back.get(path, path): path for path in paths}
+        return {asked[path]: data for path, data in self._tree.read(asked).items()}
 
-def _bytes(content: Content) -> bytes:
-    return content if isinstance(content, bytes) else content.read_bytes()
+    def blob_id(self, content: Content) -> str:
+        return self._tree.blob_id(content)
 
-
-def _file_sizes(record: Record) -> Iterator[tuple[str, int]]:
-    for path, content in record.files.items():
-        if isinstance(content, Path):
-            yield path, content.stat().st_size
-
-
-def _owners(record: Record) -> set[object]:
-    """A record's own id and, of a logged model, that of its run."""
-    return {record.id, record.meta.get("source_run_id") or record.id}
-
-
-def _too_large(record: Record, path: str, size: int) -> Refusal:
-    return Refusal(
-        where=f"{record.kind} {record.id}",
-        reason=f"{path} has {_mebibytes(size)}; GitHub blocks files over 100 MiB, so the run was not stored.",
-        remedy="Train a smaller model, log it compressed, or keep that file out of the run.",
-        experiment=record.experiment,
-    )
-
-
-def _mebibytes(size: int) -> str:
-    return f"{size / 1024 / 1024:.0f} MiB"
+    def _there(self, path: str) -> str:
+        for old, new in self._places.items():
+            if path.startswith(old):
+                return new + path.removeprefix(old)
+        return path

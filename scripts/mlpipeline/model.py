@@ -63,19 +63,20 @@ class Kind(StrEnum):
 
     RUN = "run"
     LOGGED_MODEL = "logged model"
+    TRACE = "trace"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """A run or a logged model as a source holds it.
+    """A run, a logged model or a trace as a source holds it.
 
     Attributes:
-        kind: which of the two.
-        id: the run's or the model's id, checked against MLflow's own pattern.
+        kind: which of the three.
+        id: its id, checked against MLflow's own pattern.
         experiment: the name of its experiment.
-        meta: `meta.yaml`, parsed.
+        meta: `meta.yaml`, of a trace `trace_info.yaml`, parsed, with the keys that MLflow's file store writes.
         files: every other file by path inside the record: `metrics/...`, `params/...`, `tags/...`, `inputs/...`,
-            `outputs/...`, `artifacts/...`.
+            `outputs/...`, of a trace `request_metadata/...` and `assessments/...`; and `artifacts/...`.
         origins: the files on disk it was read from; they may be replaced once their content is published.
     """
 
@@ -89,12 +90,50 @@ class Record:
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
-    """An experiment as a source holds it; `files` are its `tags/...` and `datasets/...`, `origins` as in a record."""
+    """An experiment as a source holds it, active or deleted.
+
+    Attributes:
+        id: its id in the source.
+        name: its name; one name is one experiment of the history.
+        meta: `meta.yaml`, parsed.
+        files: its `tags/...` and `datasets/...`.
+        origins: as in a record.
+    """
 
     id: str
     name: str
     meta: Mapping[str, object]
     files: Mapping[str, Content]
+    origins: frozenset[Path] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelVersion:
+    """A version of a registered model: `meta.yaml` parsed, and its `tags/...`."""
+
+    number: int
+    meta: Mapping[str, object]
+    files: Mapping[str, Content]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegisteredModel:
+    """A registered model as a source holds it.
+
+    Attributes:
+        name: its name, which can be a folder's.
+        meta: `meta.yaml`, parsed.
+        files: its `tags/...`.
+        aliases: version number by alias.
+        versions: in the order of their numbers.
+        origins: as in a record.
+    """
+
+    name: str
+    meta: Mapping[str, object]
+    files: Mapping[str, Content]
+    aliases: Mapping[str, int]
+    versions: tuple[ModelVersion, ...]
     origins: frozenset[Path] = frozenset()
 
 
@@ -124,20 +163,22 @@ class Incoming:
 
     Attributes:
         experiments: in the order of their names.
-        records: runs and logged models.
+        records: runs, logged models and traces.
+        models: registered models, in the order of their names.
         refusals: what was left out, each with its reason.
         warnings: what was stored and may still cause trouble.
     """
 
     experiments: tuple[Experiment, ...] = ()
     records: tuple[Record, ...] = ()
+    models: tuple[RegisteredModel, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property
     def origins(self) -> frozenset[Path]:
-        """The files that experiments and records were read from."""
-        holders: tuple[Experiment | Record, ...] = (*self.experiments, *self.records)
+        """The files that all of it was read from."""
+        holders: tuple[Experiment | Record | RegisteredModel, ...] = (*self.experiments, *self.records, *self.models)
         return frozenset(origin for holder in holders for origin in holder.origins)
 
 
@@ -170,6 +211,7 @@ class Candidate:
     Attributes:
         run_id: its id.
         run_name: its name, or empty.
+        folder: the path of its metadata, below the history's root.
         experiment_id: the id of its experiment in the history.
         experiment: the name of its experiment.
         algorithm: `model_type` as a file name can hold it.
@@ -185,6 +227,7 @@ class Candidate:
 
     run_id: str
     run_name: str
+    folder: str
     experiment_id: str
     experiment: str
     algorithm: str

@@ -15,6 +15,7 @@ from mlpipeline.errors import PublishError, RepositoryError
 from mlpipeline.model import Choice, Edit, Incoming, Kind, Outcome, Status, Tree, Write
 from mlpipeline.repo import BUNDLED, Checkout, DeclinedError, GitTree, Moved, Scratch, UnreachableError, Verdict
 from mlpipeline.settings import UNREACHABLE_ATTEMPTS, PersistSettings, store_folder
+from mlpipeline.storable import storable
 from mlpipeline.stores import filestore, history
 
 T = TypeVar("T")
@@ -135,7 +136,7 @@ class _Persist:
 
     def _incoming(self, tip: Tree) -> Incoming:
         known = self._known_folders(tip)
-        incoming = merge.within_limits(filestore.read(self.store, known=lambda folder: folder in known))
+        incoming = storable(filestore.read(self.store, known=lambda folder: folder in known))
         runs = sum(record.kind is Kind.RUN for record in incoming.records)
         self.world.say(f"Found {runs} {_plural(runs, 'run')} to compare with {self.settings.remote}/{self.branch}")
         return incoming
@@ -310,7 +311,7 @@ class _Persist:
         """The job's own files in the checkout, once the published tree is seen to hold what is in them now."""
         if self.store != self.own:
             return []
-        again = merge.within_limits(filestore.read(self.store, known=self._is_unread(incoming)))
+        again = storable(filestore.read(self.store, known=self._is_unread(incoming)))
         if merge.merge(published, again).edits or self._leaves_half(published, incoming):
             return []
         changed = self.checkout.changed_files(self._own_folders())
@@ -323,7 +324,7 @@ class _Persist:
 
     def _leaves_half(self, published: Tree, incoming: Incoming) -> bool:
         """Whether an experiment that goes to another id would leave something behind that was not stored."""
-        ids = {name: identifier for identifier, name in history.experiment_names(published).items()}
+        ids = {each.name: each.id for each in history.experiments(published)}
         moving = {each.name for each in incoming.experiments if ids.get(each.name) != each.id}
         return any(refusal.experiment in moving for refusal in incoming.refusals)
 

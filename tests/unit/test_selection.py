@@ -12,6 +12,7 @@ from mlpipeline.selection import EXCLUSIONS, choose, exclusion
 GOOD = Candidate(
     run_id="a",
     run_name="",
+    folder="mlruns/1/a",
     experiment_id="1",
     experiment="demo",
     algorithm="ridge",

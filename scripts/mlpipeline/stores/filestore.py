@@ -1,25 +1,35 @@
 """Reads an MLflow file store on disk. Reads only, never follows a link, imports no MLflow.
 
-Layout and defaults as in mlflow/store/tracking/file_store.py of MLflow 3.17.
+Layout and defaults as in `mlflow/store/tracking/file_store.py` and `mlflow/store/model_registry/file_store.py` of
+MLflow 3.17, and in the stores of MLflow 1 and 2 that it still reads. What can be repaired with certainty is repaired
+and named in a warning; what cannot is refused by name, and nothing else is held up by it.
 """
 
-import os
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from mlpipeline import layout
 from mlpipeline.errors import InputError
-from mlpipeline.model import Experiment, Incoming, Kind, Record, Refusal
+from mlpipeline.model import Content, Experiment, Incoming, Kind, ModelVersion, Record, Refusal, RegisteredModel
+from mlpipeline.stores import artifacts
 
 Known = Callable[[Path], bool]
 """Tells whether the history is known to hold a record's folder as it is, so that it need not be read."""
 
+_SMALL = {
+    Kind.RUN: ("metrics", "params", "tags", "inputs", "outputs"),
+    Kind.LOGGED_MODEL: ("metrics", "params", "tags"),
+    Kind.TRACE: ("tags", "request_metadata", "assessments"),
+}
+"""The folders of small files in a record of each kind."""
+
+_OWN_ID = {Kind.RUN: ("run_id", "run_uuid"), Kind.LOGGED_MODEL: ("model_id",), Kind.TRACE: ("trace_id", "request_id")}
+"""The keys under which a record's description names itself, newest first."""
+
 
 def read(store: Path, *, known: Known = lambda _: False) -> Incoming:
-    """All experiments, runs and logged models of a file store.
+    """All experiments, runs, logged models, traces and registered models of a file store, the deleted ones included.
 
     Args:
         store: the folder, often called `mlruns`.
@@ -35,17 +45,23 @@ def read(store: Path, *, known: Known = lambda _: False) -> Incoming:
             remedy="train first, or name the runs with --source.",
         )
     reader = _Reader(store=store.absolute(), known=known)
-    for folder in reader.experiment_folders():
-        reader.read_experiment(folder)
+    for parent in (reader.store, reader.store / ".trash"):
+        for folder in sorted(_folders(parent)):
+            if folder != reader.store / ".trash" and folder != reader.store / "models":
+                reader.read_experiment(folder)
+    for folder in sorted(_folders(reader.store / "models")):
+        reader.read_registered_model(folder)
     return Incoming(
-        experiments=tuple(sorted(reader.experiments, key=lambda each: each.name)),
+        experiments=tuple(sorted(reader.experiments, key=lambda each: (each.name, each.id))),
         records=tuple(sorted(reader.records, key=lambda each: (each.kind, each.id))),
+        models=tuple(reader.models),
         refusals=tuple(reader.refusals),
+        warnings=tuple(reader.warnings),
     )
 
 
 class _MalformedError(Exception):
-    """A record that cannot be read; the message says why."""
+    """Something that cannot be read; the message says why."""
 
 
 @dataclass(kw_only=True)
@@ -54,121 +70,184 @@ class _Reader:
     known: Known
     experiments: list[Experiment] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
+    models: list[RegisteredModel] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     experiment: str = ""
 
-    def experiment_folders(self) -> Iterator[Path]:
-        for folder in sorted(_folders(self.store)):
-            if folder.name == ".trash":
-                self._refuse_all(folder, "is a deleted experiment, which is not carried yet.")
-            elif folder.name == "models":
-                self._refuse_all(folder, "is a registered model, which is not carried yet.")
-            elif folder.name.isascii() and folder.name.isdigit():
-                yield folder
-
     def read_experiment(self, folder: Path) -> None:
-        try:
-            meta = _meta(folder)
-            name = meta.get("name")
-            if not isinstance(name, str) or not name:
-                raise _MalformedError("its meta.yaml has no name")  # noqa: TRY301 - one place words the refusal
-        except _MalformedError as error:
-            return self._refuse(folder, f"{error}; the experiment and its runs were left out.")
-        self.experiment = name
-        found = {**dict(self._files(folder / "tags", "tags")), **dict(self._files(folder / "datasets", "datasets"))}
-        files = {path: file.read_bytes() for path, file in found.items()}
-        origins = frozenset({folder / "meta.yaml", *found.values()})
-        self.experiments.append(Experiment(id=folder.name, name=name, meta=meta, files=files, origins=origins))
-        for run in sorted(_folders(folder)):
-            if run.name not in layout.RESERVED and (run / "meta.yaml").is_file():
-                self._read_record(Kind.RUN, run, name)
-        for model in sorted(_folders(folder / "models")):
-            self._read_record(Kind.LOGGED_MODEL, model, name)
-        self._refuse_all(folder / "traces", "is a trace, which is not carried yet.")
+        """Read an experiment with all it holds."""
+        records = list(_record_folders(folder))
+        if not (folder / "meta.yaml").is_file() and not records:
+            if any(folder.iterdir()):
+                self._refuse(folder, "is no experiment, and was left out.")
+            return
+        self.experiment = folder.name
+        meta = self._experiment_meta(folder)
+        self.experiment = str(meta["name"])
+        found = self._below(folder, "tags", "datasets")
+        described = {folder / "meta.yaml"} if (folder / "meta.yaml").is_file() else set()
+        self.experiments.append(
+            Experiment(
+                id=folder.name,
+                name=self.experiment,
+                meta=meta,
+                files=_contents(found),
+                origins=frozenset({*described, *found.values()}),
+            )
+        )
+        for kind, record in records:
+            if not self.known(record):
+                self._read_record(kind, record)
         self.experiment = ""
+
+    def read_registered_model(self, folder: Path) -> None:
+        """Read a registered model with its versions and aliases."""
+        try:
+            meta = _description(folder / "meta.yaml")
+            versions = tuple(sorted(self._versions(folder), key=lambda version: version.number))
+            aliases = {path: int(data) for path, data in _aliases(folder, meta).items()}
+        except (_MalformedError, ValueError) as error:
+            return self._refuse(folder, f"the registered model was left out: {error}.")
+        tags = self._below(folder, "tags")
+        small = [file for name in ("meta.yaml", "aliases", "tags") for file in _files(folder / name)]
+        inside = [file for version in versions for file in _files(folder / f"version-{version.number}")]
+        self.models.append(
+            RegisteredModel(
+                name=folder.name,
+                meta=meta,
+                files=_contents(tags),
+                aliases=aliases,
+                versions=versions,
+                origins=frozenset({*small, *inside}),
+            )
+        )
         return None
 
-    def _read_record(self, kind: Kind, folder: Path, experiment: str) -> None:
-        if self.known(folder):
-            return
+    def _experiment_meta(self, folder: Path) -> dict[str, object]:
+        """An experiment's description; where it is lost, its id is its name, so that its runs stay in sight."""
         try:
-            record = self._record(kind, folder, experiment)
+            meta = _description(folder / "meta.yaml")
+        except _MalformedError as error:
+            meta = {}
+            self._warn(folder, f"{error}; its runs were stored in an experiment named by its id")
+        name = meta.get("name")
+        default = "Default" if folder.name == "0" else folder.name
+        in_trash = folder.parent.name == ".trash"
+        lifecycle = {"lifecycle_stage": "deleted" if in_trash else meta.get("lifecycle_stage", "active")}
+        return {**meta, **lifecycle, "name": name if isinstance(name, str) and name else default}
+
+    def _read_record(self, kind: Kind, folder: Path) -> None:
+        try:
+            record = self._record(kind, folder)
         except _MalformedError as error:
             self._refuse(folder, f"the {kind} was left out: {error}.")
         else:
             self.records.append(record)
 
-    def _record(self, kind: Kind, folder: Path, experiment: str) -> Record:
+    def _record(self, kind: Kind, folder: Path) -> Record:
         if not layout.is_id(folder.name):
             raise _MalformedError("its folder's name is no id that MLflow makes")
-        meta = _meta(folder)
-        own = meta.get("run_id", meta.get("run_uuid")) if kind is Kind.RUN else meta.get("model_id")
+        described = folder / layout.DESCRIPTIONS[kind]
+        meta = _description(described)
+        own = next((meta[key] for key in _OWN_ID[kind] if meta.get(key)), None)
         if own != folder.name:
-            raise _MalformedError(f"its meta.yaml belongs to '{own}'")
-        found: dict[str, Path] = {}
-        for name in ("metrics", "params", "tags", "inputs", "outputs"):
-            found |= self._files(folder / name, name)
-        small = {path: file.read_bytes() for path, file in found.items()}
-        for path, content in small.items():
-            if path.startswith("metrics/"):
-                _check_metric(kind, path, content)
-        artifacts = self._artifacts(kind, folder, meta)
-        origins = frozenset({folder / "meta.yaml", *found.values(), *artifacts.values()})
+            raise _MalformedError(f"its {described.name} belongs to '{own}'")
+        found = self._below(folder, *_SMALL[kind])
+        logged = artifacts.of_record(
+            kind, folder.name, location=_location(kind, meta, found), home=self.store.parent, metadata=folder
+        )
+        self._refuse_all(logged.refused)
         return Record(
             kind=kind,
             id=folder.name,
-            experiment=experiment,
+            experiment=self.experiment,
             meta=meta,
-            files={**small, **artifacts},
-            origins=origins,
+            files={**self._sound(kind, folder, _contents(found)), **logged.files},
+            origins=frozenset({described, *found.values(), *logged.files.values()}),
         )
 
-    def _artifacts(self, kind: Kind, folder: Path, meta: dict[str, object]) -> dict[str, Path]:
-        location = meta.get("artifact_uri" if kind is Kind.RUN else "artifact_location")
-        for place in self._artifact_places(kind, folder, str(location or "")):
-            if found := dict(self._files(place, "artifacts")):
-                return {path: file for path, file in found.items() if file.name not in (".gitkeep", layout.LOAD_MARK)}
-        return {}
+    def _sound(self, kind: Kind, folder: Path, files: Mapping[str, Content]) -> dict[str, Content]:
+        """A record's small files, with metrics that MLflow can read."""
+        sound: dict[str, Content] = {}
+        for path, content in files.items():
+            if not path.startswith("metrics/") or not isinstance(content, bytes):
+                sound[path] = content
+                continue
+            try:
+                repaired = layout.sound_metric(content, of=kind)
+            except ValueError as error:
+                raise _MalformedError(f"{path} holds {error}, which makes MLflow fail its whole experiment") from error
+            if repaired.lost:
+                self._warn(folder / path, f"{repaired.lost}, or MLflow would fail the whole experiment")
+            if repaired.data:
+                sound[path] = repaired.data
+        return sound
 
-    def _artifact_places(self, kind: Kind, folder: Path, location: str) -> Iterator[Path]:
-        """Where a record's artifacts may lie: where its metadata says, else where a moved store keeps them.
+    def _versions(self, folder: Path) -> Iterator[ModelVersion]:
+        for version in _folders(folder):
+            number = version.name.removeprefix("version-")
+            if number != version.name and number.isdecimal():
+                try:
+                    meta = _description(version / "meta.yaml")
+                except _MalformedError as error:
+                    self._refuse(version, f"the model version was left out: {error}.")
+                    continue
+                yield ModelVersion(number=int(number), meta=meta, files=_contents(self._below(version, "tags")))
 
-        What the metadata names is believed only if it ends in `<id>/artifacts`, as every location that MLflow makes
-        does. Otherwise a doctored run could have any folder of the machine published.
-        """
-        path = _local_path(location)
-        if path is not None:
-            named = Path(os.path.normpath(self.store.parent / path))
-            if named.parts[-2:] == (folder.name, "artifacts"):
-                yield named
-        yield folder / "artifacts"
-        yield self.store.parent / layout.artifact_folder(kind, folder.name)
+    def _below(self, folder: Path, *names: str) -> dict[str, Path]:
+        files: dict[str, Path] = {}
+        for name in names:
+            found = artifacts.below(folder / name, name, within=self.store)
+            self._refuse_all(found.refused)
+            files |= found.files
+        return files
 
-    def _files(self, folder: Path, prefix: str) -> Iterator[tuple[str, Path]]:
-        """Regular files below `folder` by path, with `prefix` in place of the folder's own."""
-        if _crosses_link(folder, self.store):
-            self._refuse(folder, "is reached through a symbolic link; what it holds was left out.")
-            return
-        for at, folders, names in os.walk(folder):
-            folders.sort()
-            for name in sorted(names):
-                file = Path(at, name)
-                if file.is_symlink() or not file.is_file():
-                    self._refuse(file, "is a symbolic link or no regular file, and was left out.")
-                elif any(_is_gits(part) for part in file.relative_to(folder).parts):
-                    self._refuse(file, "has a name that Git keeps for itself, and was left out.")
-                else:
-                    yield f"{prefix}/{file.relative_to(folder).as_posix()}", file
+    def _refuse_all(self, refused: Mapping[Path, str]) -> None:
+        for path, reason in refused.items():
+            self._refuse(path, reason)
 
     def _refuse(self, path: Path, reason: str) -> None:
         self.refusals.append(Refusal(where=self._shown(path), reason=reason, experiment=self.experiment))
 
-    def _refuse_all(self, parent: Path, reason: str) -> None:
-        for folder in sorted(_folders(parent)):
-            self._refuse(folder, reason)
+    def _warn(self, path: Path, what: str) -> None:
+        self.warnings.append(f"{self._shown(path)}: {what}.")
 
     def _shown(self, path: Path) -> str:
         return path.relative_to(self.store.parent).as_posix() if path.is_relative_to(self.store.parent) else path.name
+
+
+def _record_folders(experiment: Path) -> Iterator[tuple[Kind, Path]]:
+    """The folders of an experiment that are records, or what is left of them."""
+    for kind, inner in layout.FOLDERS.items():
+        for folder in sorted(_folders(experiment / inner)):
+            if kind is not Kind.RUN or (folder.name not in layout.RESERVED and _looks_like_run(folder)):
+                yield kind, folder
+
+
+def _looks_like_run(folder: Path) -> bool:
+    # A file store whose artifacts lie beside its runs has folders that hold artifacts alone, and are none.
+    return any((folder / name).exists() for name in ("meta.yaml", "metrics", "params", "tags"))
+
+
+def _aliases(folder: Path, meta: Mapping[str, object]) -> dict[str, str]:
+    """Version by alias: a file each; MLflow 2 kept them in `meta.yaml` too."""
+    listed = meta.get("aliases")
+    kept = {str(alias): str(version) for alias, version in listed.items()} if isinstance(listed, dict) else {}
+    files = {file.name: file.read_text(encoding="utf-8").strip() for file in _files(folder / "aliases")}
+    return {**kept, **files}
+
+
+def _location(kind: Kind, meta: Mapping[str, object], files: Mapping[str, Path]) -> str:
+    """Where a record's artifacts lie, as MLflow wrote it."""
+    if kind is not Kind.TRACE:
+        return str(meta.get(layout.LOCATIONS[kind]) or "")
+    tag = files.get(f"tags/{layout.ARTIFACT_TAG}")
+    return tag.read_text(encoding="utf-8", errors="replace").strip() if tag else ""
+
+
+def _contents(files: Mapping[str, Path]) -> dict[str, Content]:
+    return {path: file.read_bytes() for path, file in files.items()}
 
 
 def _folders(parent: Path) -> Iterator[Path]:
@@ -176,42 +255,18 @@ def _folders(parent: Path) -> Iterator[Path]:
         yield from (each for each in parent.iterdir() if each.is_dir() and not each.is_symlink())
 
 
-def _crosses_link(path: Path, store: Path) -> bool:
-    depth = len(path.relative_to(store).parts) if path.is_relative_to(store) else 2
-    return any(part.is_symlink() for part in [path, *path.parents][:depth])
+def _files(place: Path) -> Iterator[Path]:
+    """The file at `place`, or all regular files below it."""
+    if place.is_file() and not place.is_symlink():
+        yield place
+    else:
+        yield from artifacts.below(place, "", within=place).files.values()
 
 
-def _meta(folder: Path) -> dict[str, object]:
+def _description(file: Path) -> dict[str, object]:
     try:
-        return layout.load_yaml((folder / "meta.yaml").read_bytes())
+        return layout.load_yaml(file.read_bytes())
     except FileNotFoundError as error:
-        raise _MalformedError("it has no meta.yaml") from error
+        raise _MalformedError(f"it has no {file.name}") from error
     except (OSError, ValueError) as error:
-        raise _MalformedError(f"its meta.yaml is {error}") from error
-
-
-def _is_gits(name: str) -> bool:
-    """Whether Git, on one system or another, would take a file of this name for its own folder."""
-    return name.rstrip(". ").lower() in (".git", "git~1")
-
-
-def _check_metric(kind: Kind, path: str, content: bytes) -> None:
-    try:
-        empty = not layout.metric_points(layout.metric_lines(content), of=kind)
-    except ValueError as error:
-        raise _MalformedError(f"{path} holds {error}, which makes MLflow fail its whole experiment") from error
-    if empty:
-        raise _MalformedError(f"{path} is empty, which makes MLflow fail its whole experiment")
-
-
-_DRIVE = re.compile(r"/?[A-Za-z]:[\\/]")
-
-
-def _local_path(location: str) -> str | None:
-    """The path that a location means on this machine: absolute, or relative to where MLflow ran."""
-    if _DRIVE.match(location):
-        return None if os.name != "nt" else location
-    parts = urlsplit(location)
-    if parts.scheme not in ("", "file") or parts.netloc not in ("", "localhost", "."):
-        return None
-    return unquote(parts.path) if parts.scheme else location or None
+        raise _MalformedError(f"its {file.name} is {error}") from error

@@ -10,9 +10,11 @@ from pathlib import PurePosixPath
 from mlpipeline import layout
 from mlpipeline.model import Candidate, Kind, Rule, Tree
 
-_RUN_META = re.compile(rf"{layout.METADATA}/(\d+)/([^/]+)/meta\.yaml")
-_EXPERIMENT_META = re.compile(rf"{layout.METADATA}/(\d+)/meta\.yaml")
-_MODEL_META = re.compile(rf"{layout.METADATA}/(\d+)/models/([^/]+)/meta\.yaml")
+_PLACE = rf"{layout.METADATA}/((?:\.trash/)?\d+)"
+_RUN_META = re.compile(rf"{_PLACE}/([^/]+)/meta\.yaml")
+_EXPERIMENT_META = re.compile(rf"{_PLACE}/meta\.yaml")
+_MODEL_META = re.compile(rf"{_PLACE}/models/([^/]+)/meta\.yaml")
+_OUTPUT = re.compile(rf"{_PLACE}/([^/]+)/outputs/([^/]+)/meta\.yaml")
 _ALGORITHM_KEYS = ("tags/model_type", "params/model_type", "tags/algorithm", "params/algorithm")
 _BARE_MODELS = ("model.joblib", "model.pkl")
 
@@ -26,20 +28,37 @@ class RunData:
     metrics: Mapping[str, float]
 
 
-def experiment_names(tree: Tree) -> dict[str, str]:
-    """Name by id of the experiments in a tree; those whose `meta.yaml` cannot be read are missing."""
-    paths = {path: match[1] for path in tree.files if (match := _EXPERIMENT_META.fullmatch(path))}
-    names: dict[str, str] = {}
-    for path, data in tree.read(paths).items():
-        name = _meta(data).get("name")
-        if isinstance(name, str):
-            names[paths[path]] = name
-    return names
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """An experiment of a history.
+
+    Attributes:
+        id: its id.
+        name: its name.
+        place: where it lies below `mlruns/`: the id, or `.trash/<id>` where it was deleted.
+        meta: its description.
+    """
+
+    id: str
+    name: str
+    place: str
+    meta: Mapping[str, object]
+
+
+def experiments(tree: Tree) -> list[Held]:
+    """The experiments in a tree, the deleted ones included; those whose `meta.yaml` cannot be read are missing."""
+    places = {path: match[1] for path in tree.files if (match := _EXPERIMENT_META.fullmatch(path))}
+    found: list[Held] = []
+    for path, data in sorted(tree.read(places).items()):
+        meta, place = _meta(data), places[path]
+        if isinstance(name := meta.get("name"), str):
+            found.append(Held(id=place.rpartition("/")[2], name=name, place=place, meta=meta))
+    return found
 
 
 def candidates(tree: Tree, rule: Rule) -> list[Candidate]:
     """Every run of a tree with what `rule` asks of it, in the order of their ids."""
-    names = experiment_names(tree)
+    names = {each.place: each.name for each in experiments(tree)}
     runs = {
         match[2]: path.removesuffix("/meta.yaml")
         for path in tree.files
@@ -57,7 +76,7 @@ def candidates(tree: Tree, rule: Rule) -> list[Candidate]:
 
 def run_data(tree: Tree, run: Candidate) -> RunData:
     """All that one run logged."""
-    folder = f"{layout.METADATA}/{run.experiment_id}/{run.run_id}/"
+    folder = f"{run.folder}/"
     paths = [path for path in tree.files if path.startswith(folder)]
     texts: dict[str, dict[str, bytes]] = defaultdict(dict)
     for path, data in tree.read(paths).items():
@@ -108,7 +127,7 @@ def previous_info(tree: Tree) -> dict[str, object]:
 def _candidate(  # noqa: PLR0913 - one place joins what several reads brought
     run_id: str, folder: str, rule: Rule, *, names: Mapping[str, str], data: Mapping[str, bytes], model: str | None
 ) -> Candidate:
-    experiment_id = PurePosixPath(folder).parts[1]
+    place = folder.removeprefix(f"{layout.METADATA}/").rpartition("/")[0]
     meta = _meta(data.get(f"{folder}/meta.yaml", b""))
     metric = data.get(f"{folder}/metrics/{rule.metric}")
     value = None if metric is None else latest_value(metric)
@@ -116,11 +135,12 @@ def _candidate(  # noqa: PLR0913 - one place joins what several reads brought
     return Candidate(
         run_id=run_id,
         run_name=str(meta.get("run_name") or ""),
-        experiment_id=experiment_id,
-        experiment=names.get(experiment_id, ""),
+        folder=folder,
+        experiment_id=place.rpartition("/")[2],
+        experiment=names.get(place, ""),
         algorithm=algorithm_name(next((_text(each) for each in stated if each), "")),
         status=layout.RUN_STATUS.get(_number(meta.get("status")) or 1, "RUNNING"),
-        deleted=meta.get("lifecycle_stage", "active") != "active",
+        deleted=meta.get("lifecycle_stage", "active") != "active" or place.startswith(".trash/"),
         start_time=_number(meta.get("start_time")),
         end_time=_number(meta.get("end_time")),
         value=value,
@@ -145,10 +165,10 @@ def _model_places(tree: Tree, runs: Mapping[str, str]) -> dict[str, str]:
     metas: dict[str, str] = {}
     for path in tree.files:
         parts = path.split("/")
-        if parts[0] == layout.ARTIFACTS and parts[1] != "models" and len(parts) > 3:  # noqa: PLR2004 - <id>/artifacts/x
+        if parts[0] == layout.ARTIFACTS and parts[1] not in ("models", "traces") and len(parts) > 3:  # noqa: PLR2004 - <id>/artifacts/x
             artifacts[parts[1]].append(PurePosixPath(path))
-        elif "/outputs/" in path and parts[0] == layout.METADATA and parts[2] in runs:
-            outputs[parts[2]].append(parts[4])
+        elif match := _OUTPUT.fullmatch(path):
+            outputs[match[2]].append(match[3])
         elif match := _MODEL_META.fullmatch(path):
             metas[match[2]] = path
     linked = {model for models in outputs.values() for model in models}

@@ -1,0 +1,131 @@
+"""Decides where experiments go: one name is one experiment; pure."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+
+from mlpipeline import layout
+from mlpipeline.model import Copy, Delete, Edit, Experiment, Tree, Write
+from mlpipeline.stores import history
+from mlpipeline.stores.history import Held
+
+
+@dataclass(frozen=True, kw_only=True)
+class Home:
+    """Where an experiment lives in the history.
+
+    Attributes:
+        held: the branch's own, if it has it.
+        place: below `mlruns/`: the id, inside `.trash/` where the experiment was deleted.
+        described: the job's experiments that go there.
+        meta: what all of them make of its description.
+    """
+
+    held: Held | None
+    place: str
+    described: tuple[Experiment, ...]
+    meta: Mapping[str, object]
+
+    @property
+    def moved(self) -> bool:
+        """Whether the job deleted or restored it, or gave it a new name."""
+        if self.held is None:
+            return False
+        return self.held.place != self.place or self.held.meta.get("name") != self.meta.get("name")
+
+
+def homes(existing: Tree, experiments: Sequence[Experiment]) -> dict[str, Home]:
+    """The home of each experiment by its name in the job.
+
+    It is the id under which the branch knows the name, else the id that the name gives. An experiment that came from
+    the history and was renamed keeps its id.
+    """
+    held = history.experiments(existing)
+    # Where one name has several ids, the lowest comes last and stands, whatever the order in which they are found.
+    by_name = {each.name: each.id for each in sorted(held, key=lambda each: int(each.id), reverse=True)}
+    own = {each.id: each for each in held}
+    ids = {
+        each.name: by_name.get(each.name) or _renamed(each, own) or layout.experiment_id(each.name)
+        for each in experiments
+    }
+    together: dict[str, list[Experiment]] = defaultdict(list)
+    for each in experiments:
+        together[ids[each.name]].append(each)
+    made = {identifier: _home(identifier, own.get(identifier), group) for identifier, group in together.items()}
+    return {name: made[identifier] for name, identifier in ids.items()}
+
+
+def edits(existing: Tree, home: Home, *, grown: bool) -> Iterator[Edit]:
+    """The edits of an experiment's own files.
+
+    Args:
+        existing: the branch, with the experiment already at its place.
+        home: where it goes.
+        grown: whether records were added to it; without that the branch's description stays as it is.
+    """
+    folder = f"{layout.METADATA}/{home.place}"
+    if home.held is not None and not grown and not home.moved:
+        return
+    before = _time(home.held.meta) if home.held else -1
+    for each in sorted(home.described, key=_order):
+        for path, content in each.files.items():
+            if f"{folder}/{path}" not in existing.files or _time(each.meta) > before:
+                yield from _changed(existing, Write(path=f"{folder}/{path}", content=content))
+    yield from _changed(existing, Write(path=f"{folder}/meta.yaml", content=layout.dump_yaml(home.meta)))
+
+
+def move(home: Home) -> Iterator[Edit]:
+    """The edits that bring an experiment which was deleted or restored to its new place."""
+    if home.held is not None and home.held.place != home.place:
+        yield Copy(path=f"{layout.METADATA}/{home.place}", source=f"{layout.METADATA}/{home.held.place}")
+        yield Delete(path=f"{layout.METADATA}/{home.held.place}")
+
+
+def _renamed(experiment: Experiment, own: Mapping[str, Held]) -> str | None:
+    # Ids of databases are small numbers that say nothing; one computed from the name came from this history.
+    there = own.get(experiment.id)
+    return experiment.id if there and experiment.id == layout.experiment_id(there.name) and there.id != "0" else None
+
+
+def _home(identifier: str, held: Held | None, described: Sequence[Experiment]) -> Home:
+    descriptions = [held.meta] if held else []
+    meta = reduce(_united, [*descriptions, *(each.meta for each in described)])
+    deleted = meta.get("lifecycle_stage", "active") != "active"
+    placed = {**meta, "experiment_id": identifier, "artifact_location": f"file:./{layout.ARTIFACTS}"}
+    return Home(
+        held=held,
+        place=f".trash/{identifier}" if deleted else identifier,
+        described=tuple(described),
+        meta=placed,
+    )
+
+
+def _united(one: Mapping[str, object], other: Mapping[str, object]) -> dict[str, object]:
+    """Two descriptions of one experiment: as old as the first, as new as the last; deleted if the last says so."""
+    first, last = sorted((one, other), key=lambda meta: (_time(meta), _is_deleted(meta), _neutral(meta)))
+    created = [time for meta in (one, other) if isinstance(time := meta.get("creation_time"), int)]
+    return {**first, **last} | ({"creation_time": min(created)} if created else {})
+
+
+def _neutral(meta: Mapping[str, object]) -> bytes:
+    """A description without what differs between a job and the history, for ordering."""
+    return layout.dump_yaml({key: meta[key] for key in meta if key not in ("experiment_id", "artifact_location")})
+
+
+def _is_deleted(meta: Mapping[str, object]) -> bool:
+    return meta.get("lifecycle_stage", "active") != "active"
+
+
+def _time(meta: Mapping[str, object]) -> int:
+    value = meta.get("last_update_time")
+    return value if isinstance(value, int) else 0
+
+
+def _order(experiment: Experiment) -> tuple[int, str]:
+    return _time(experiment.meta), experiment.id
+
+
+def _changed(existing: Tree, edit: Write) -> Iterator[Edit]:
+    if existing.files.get(edit.path) != existing.blob_id(edit.content):
+        yield edit
