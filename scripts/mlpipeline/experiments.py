@@ -28,6 +28,11 @@ class Home:
     meta: Mapping[str, object]
 
     @property
+    def paths(self) -> list[str]:
+        """The paths of its own files, below its place."""
+        return ["meta.yaml", *(path for each in self.described for path in each.files)]
+
+    @property
     def moved(self) -> bool:
         """Whether the job deleted or restored it, or gave it a new name."""
         if self.held is None:
@@ -56,8 +61,8 @@ def homes(existing: Tree, experiments: Sequence[Experiment]) -> dict[str, Home]:
     return {name: made[identifier] for name, identifier in ids.items()}
 
 
-def edits(existing: Tree, home: Home, *, grown: bool) -> Iterator[Edit]:
-    """The edits of an experiment's own files.
+def edits(existing: Tree, home: Home, *, grown: bool) -> Iterator[Write]:
+    """Each of an experiment's own files that is to change.
 
     Args:
         existing: the branch, with the experiment already at its place.
@@ -126,6 +131,6 @@ def _order(experiment: Experiment) -> tuple[int, str]:
     return _time(experiment.meta), experiment.id
 
 
-def _changed(existing: Tree, edit: Write) -> Iterator[Edit]:
+def _changed(existing: Tree, edit: Write) -> Iterator[Write]:
     if existing.files.get(edit.path) != existing.blob_id(edit.content):
         yield edit

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import yaml
 
-from mlpipeline.model import Content, Edit, Kind, Link, Record, Write
+from mlpipeline.model import Content, Kind, Link, Record, Write
 
 METADATA = "mlruns"
 ARTIFACTS = "mlflow-artifacts"
@@ -70,6 +70,18 @@ def metadata_folder(record: Record, place: str) -> str:
 def artifact_folder(kind: Kind, record_id: str) -> str:
     """The folder of a record's artifacts."""
     return f"{ARTIFACTS}/{FOLDERS[kind]}{record_id}/artifacts"
+
+
+_LOCATED = ("artifact_uri", "artifact_location", "storage_location", "source")
+
+
+def is_portable(meta: Mapping[str, object]) -> bool:
+    """Whether a description names no place of one machine or server, as far as its locations tell."""
+    return all(
+        str(meta[key]).startswith(("file:./", "models:/", "runs:/"))
+        for key in _LOCATED
+        if meta.get(key) not in (None, "")
+    )
 
 
 def record_of(path: str) -> tuple[str | None, str | None]:
@@ -142,7 +154,7 @@ def _placed(record: Record, experiment: str) -> dict[str, object]:
     return {**record.meta, "experiment_id": experiment, LOCATIONS[record.kind]: location}
 
 
-def placeholders(record: Record, place: str, stored: Mapping[str, Content]) -> Iterator[Edit]:
+def placeholders(record: Record, place: str, stored: Mapping[str, Content]) -> Iterator[Link | Write]:
     """Edits that keep alive the folders MLflow insists on, where Git would drop them because they are empty.
 
     MLflow takes every file below `metrics/` and `params/` for a metric or a param, but does not descend into links.

@@ -21,11 +21,13 @@ class Merge:
         edits: paths relative to the history's root; empty where the branch holds it all.
         added: ids of the runs that the branch did not have.
         updated: ids of the runs that the branch had in another state.
+        holds: the paths at which all that was merged stands now, changed or not.
     """
 
     edits: tuple[Edit, ...]
     added: tuple[str, ...]
     updated: tuple[str, ...]
+    holds: frozenset[str]
 
 
 def merge(existing: Tree, incoming: Incoming) -> Merge:
@@ -39,45 +41,70 @@ def merge(existing: Tree, incoming: Incoming) -> Merge:
     added: list[str] = []
     updated: list[str] = []
     grown: set[str] = set()
+    holds: set[str] = set()
     for record in incoming.records:
         place = homes[record.experiment].place
-        changes = list(_record_edits(tree, registry.renumbered(record, numbers), place))
+        stored = layout.record_files(registry.renumbered(record, numbers), place)
+        holds |= stored.keys()
+        changes = [*_record_edits(tree, record, stored), *_placeholders(tree, record, place, stored)]
         if not changes:
             continue
         edits += changes
         grown.add(place)
         if record.kind is Kind.RUN:
-            known = f"{layout.metadata_folder(record, place)}/meta.yaml" in tree.files
-            (updated if known else added).append(record.id)
-    edits += registry.merge(tree, incoming.models, branch, numbers)
-    if edits or any(home.moved for home in distinct.values()):
-        for home in distinct.values():
-            edits += experiments.edits(tree, home, grown=home.place in grown)
-    return Merge(edits=tuple(edits), added=tuple(added), updated=tuple(updated))
+            (updated if next(iter(stored)) in tree.files else added).append(record.id)
+    for write in registry.merge(tree, incoming.models, branch, numbers):
+        holds.add(write.path)
+        edits += [write] if _is_new(tree, write) else []
+    described = list(_experiment_edits(tree, distinct.values(), grown, anything=bool(edits)))
+    holds |= {f"{layout.METADATA}/{home.place}/{path}" for home in distinct.values() for path in home.paths}
+    return Merge(edits=(*edits, *described), added=tuple(added), updated=tuple(updated), holds=frozenset(holds))
 
 
-def _record_edits(existing: Tree, record: Record, place: str) -> Iterator[Edit]:
-    stored = layout.record_files(record, place)
+def _experiment_edits(
+    tree: Tree, homes: Iterable[experiments.Home], grown: set[str], *, anything: bool
+) -> Iterator[Write]:
+    """Experiments come along with what is in them: by themselves they are nothing to persist."""
+    homes = list(homes)
+    if anything or any(home.moved for home in homes):
+        for home in homes:
+            yield from experiments.edits(tree, home, grown=home.place in grown)
+
+
+def _record_edits(existing: Tree, record: Record, stored: Mapping[str, Content]) -> Iterator[Write]:
     changed = [path for path, content in stored.items() if existing.files.get(path) != existing.blob_id(content)]
     described = next(iter(stored))
     if described not in existing.files:
         yield from (Write(path=path, content=stored[path]) for path in changed)
-        yield from layout.placeholders(record, place, stored)
         return
     old = existing.read([described, *(path for path in changed if path in existing.files and _is_metric(path))])
     newer = _newness(record, stored[described]) > _newness(record, old[described])
     for path in changed:
-        content = _united(path, old.get(path), stored[path], newer=newer, exists=path in existing.files)
-        if content is not None and existing.files.get(path) != existing.blob_id(content):
+        content = _united(record, path, old.get(path), stored[path], newer=newer, exists=path in existing.files)
+        if content is not None and _is_new(existing, Write(path=path, content=content)):
             yield Write(path=path, content=content)
 
 
-def _united(path: str, old: bytes | None, new: Content, *, newer: bool, exists: bool) -> Content | None:
+def _placeholders(existing: Tree, record: Record, place: str, stored: Mapping[str, Content]) -> Iterator[Edit]:
+    return (edit for edit in layout.placeholders(record, place, stored) if edit.path not in existing.files)
+
+
+def _is_new(tree: Tree, write: Write) -> bool:
+    return tree.files.get(write.path) != tree.blob_id(write.content)
+
+
+def _united(  # noqa: PLR0913 - two states of one file, and what is known of them
+    record: Record, path: str, old: bytes | None, new: Content, *, newer: bool, exists: bool
+) -> Content | None:
     """What a file of a record known to the branch becomes; `None` to leave it."""
     if not exists:
         return new
     if _is_metric(path) and old is not None and isinstance(new, bytes):
-        return layout.metric_lines(old, new)
+        try:
+            return layout.metric_lines(layout.sound_metric(old, of=record.kind).data, new)
+        except ValueError:
+            # What MLflow cannot read was committed by hand, and blanks the whole experiment.
+            return new
     return new if newer else None
 
 
@@ -89,15 +116,16 @@ _TIMES = {Kind.RUN: "end_time", Kind.LOGGED_MODEL: "last_updated_timestamp", Kin
 """What grows when a record of a kind goes on: the key that tells two states of one record apart."""
 
 
-def _newness(record: Record, described: Content) -> tuple[int, bool, bytes]:
-    """Orders two states of one record: by its time, deleted last, ties by content.
+def _newness(record: Record, described: Content) -> tuple[int, bool, bool, bytes]:
+    """Orders two states of one record: by its time, deleted last, then the portable one, ties by content.
 
     The content decides nothing of importance, but decides it alike for every order of jobs.
     """
     data = described if isinstance(described, bytes) else described.read_bytes()
     values = layout.load_yaml(data)
     when = values.get(_TIMES[record.kind])
-    return when if isinstance(when, int) else 0, values.get("lifecycle_stage", "active") != "active", data
+    deleted = values.get("lifecycle_stage", "active") != "active"
+    return when if isinstance(when, int) else 0, deleted, layout.is_portable(values), data
 
 
 def _with_moves(tree: Tree, homes: Iterable[experiments.Home]) -> Tree:

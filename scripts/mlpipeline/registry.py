@@ -1,4 +1,4 @@
-"""Merges registered models; pure: decides edits, writes nothing.
+"""Merges registered models; pure: decides what stands where, writes nothing.
 
 A version number that was published never changes. A job's own versions come after those of the branch in the order
 of their creation, whatever numbers the job gave them; aliases and whatever else names a version follow.
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from mlpipeline import layout
-from mlpipeline.model import Edit, Kind, ModelVersion, Record, RegisteredModel, Tree, Write
+from mlpipeline.model import Kind, ModelVersion, Record, RegisteredModel, Tree, Write
 
 VERSIONS_TAG = "tags/mlflow.modelVersions"
 """Where a logged model lists the registered versions made of it: a JSON list of names and numbers."""
@@ -63,8 +63,8 @@ def numbers(models: Iterable[RegisteredModel], branch: Mapping[str, Published]) 
 
 def merge(
     tree: Tree, models: Iterable[RegisteredModel], branch: Mapping[str, Published], given: Numbers
-) -> Iterator[Edit]:
-    """The edits that bring a job's registered models into a tree.
+) -> Iterator[Write]:
+    """Each file of a job's registered models as it is to stand in a tree, changed or not.
 
     Args:
         tree: the branch.
@@ -75,8 +75,7 @@ def merge(
     for model in models:
         there = branch.get(model.name) or Published(meta={}, aliases={}, versions={})
         for path, content in _stored(model, there, given[model.name], tree).items():
-            if tree.files.get(path) != tree.blob_id(content):
-                yield Write(path=path, content=content)
+            yield Write(path=path, content=content)
 
 
 def renumbered(record: Record, given: Numbers) -> Record:
@@ -172,7 +171,10 @@ def _aliases(model: RegisteredModel, there: Published, given: Mapping[int, int])
 
 def _united(one: Mapping[str, object], other: Mapping[str, object]) -> dict[str, object]:
     """Two states of one description: the later update stands, the earlier creation stays."""
-    first, last = sorted((one, other), key=lambda meta: (_time(meta, "last_updated_timestamp"), layout.dump_yaml(meta)))
+    first, last = sorted(
+        (one, other),
+        key=lambda meta: (_time(meta, "last_updated_timestamp"), layout.is_portable(meta), layout.dump_yaml(meta)),
+    )
     created = [time for meta in (one, other) if (time := _time(meta, "creation_timestamp"))]
     return {**first, **last} | ({"creation_timestamp": min(created)} if created else {})
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from mlpipeline.model import Outcome, Rule
-from mlpipeline.persist import World, persist
+from mlpipeline.persist import persist
+from mlpipeline.publishing import World
 from mlpipeline.settings import BOT, Context, PersistSettings
 from support import gitrepo
 

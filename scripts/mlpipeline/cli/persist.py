@@ -93,7 +93,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _work(flags: argparse.Namespace, environ: Mapping[str, str]) -> door.Report:
     # Here, not above: without GitPython the door must still be able to name what is missing.
-    from mlpipeline.persist import World, persist  # noqa: PLC0415
+    from mlpipeline.persist import persist  # noqa: PLC0415
+    from mlpipeline.publishing import World  # noqa: PLC0415
 
     context = Context.from_environ(environ)
     settings = PersistSettings(
