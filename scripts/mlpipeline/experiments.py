@@ -70,7 +70,7 @@ def edits(existing: Tree, home: Home, *, grown: bool) -> Iterator[Write]:
         grown: whether records were added to it; without that the branch's description stays as it is.
     """
     folder = f"{layout.METADATA}/{home.place}"
-    if home.held is not None and not grown and not home.moved:
+    if home.held is not None and not grown and not home.moved and layout.is_portable(home.held.meta):
         return
     before = _time(home.held.meta) if home.held else -1
     for each in sorted(home.described, key=_order):

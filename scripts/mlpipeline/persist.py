@@ -40,7 +40,7 @@ def persist(settings: PersistSettings, world: World) -> Outcome:
         say=world.say,
     )
     with checkout.scratch(settings.remote, inherited_settings=settings.context.git_settings) as scratch:
-        return Publication(
+        publication = Publication(
             settings=settings,
             world=world,
             checkout=checkout,
@@ -48,7 +48,8 @@ def persist(settings: PersistSettings, world: World) -> Outcome:
             branch=branch,
             work=runs,
             where=runs.where,
-        ).run()
+        )
+        return publication.run().outcome
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +87,7 @@ class _JobRuns:
         self.say(f"Found {plural(runs, 'run')} to compare with the branch")
         return incoming
 
-    def obsolete(self, tip: Tree, merged: Merge) -> list[Edit]:  # noqa: ARG002 - a job only ever adds
+    def obsolete(self, tip: GitTree, merged: Merge, incoming: Incoming) -> list[Edit]:  # noqa: ARG002 - a job adds
         """Nothing."""
         return []
 

@@ -44,7 +44,7 @@ class Work(Protocol):
     def incoming(self, tip: GitTree) -> Incoming:
         """All that is to be in the history, given the branch's tip; asked anew for every tip."""
 
-    def obsolete(self, tip: Tree, merged: Merge) -> list[Edit]:
+    def obsolete(self, tip: GitTree, merged: Merge, incoming: Incoming) -> list[Edit]:
         """What the commit drops, given what was merged."""
 
     def replaceable(self, published: Tree, incoming: Incoming) -> list[str]:
@@ -82,6 +82,14 @@ class Built:
         return self.commit != self.tip
 
 
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """How publishing ended, and the commit it was about."""
+
+    outcome: Outcome
+    built: Built
+
+
 def target_branch(settings: PersistSettings, checkout: Checkout) -> str:
     """The branch to publish to.
 
@@ -116,7 +124,7 @@ class Publication:
     work: Work
     where: str
 
-    def run(self) -> Outcome:
+    def run(self) -> Result:
         """Publish it.
 
         Raises:
@@ -130,14 +138,15 @@ class Publication:
         self._refuse_unrelated(tip)
         built = self._build(tip)
         if self.settings.dry_run:
-            return self._outcome(built, status="skipped", reason=_plan(built))
+            outcome = self._outcome(built, status="skipped", reason=_plan(built))
+            return Result(outcome=outcome, built=built)
         return self._publish(built) if built.is_new else self._nothing_new(built)
 
     def _build(self, tip: str | None) -> Built:
         before = self._tree(tip)
         incoming = self.work.incoming(before)
         merged = merge.merge(before, incoming)
-        edits = [*self.work.obsolete(before, merged), *merged.edits]
+        edits = [*self.work.obsolete(before, merged, incoming), *merged.edits]
         base = self.scratch.merged(
             tip=tip, edits=[*edits, *_git_files(before)] if edits else [], root=self.settings.prefix
         )
@@ -170,7 +179,7 @@ class Publication:
             improved=best is not None and best.run_id != metadata.promoted_run(previous),
         )
 
-    def _publish(self, built: Built) -> Outcome:
+    def _publish(self, built: Built) -> Result:
         """Push, and build again on the new tip as often as another job was faster."""
         for attempt in range(self.settings.attempts):
             self.world.say(f"Pushing {_counted(built)} to {self._target}")
@@ -221,21 +230,21 @@ class Publication:
         self.world.say(f"Waiting {seconds:.1f} s: {why}")
         self.world.sleep(seconds)
 
-    def _published(self, built: Built) -> Outcome:
+    def _published(self, built: Built) -> Result:
         moved = self._update_checkout(built)
         reason = f"{_counted(built)} added to {self._target}"
         outcome = self._outcome(built, status="persisted", reason=reason, moved=moved)
-        return replace(outcome, pushed=True, commit_sha=built.commit)
+        return Result(outcome=replace(outcome, pushed=True, commit_sha=built.commit), built=built)
 
-    def _nothing_new(self, built: Built) -> Outcome:
+    def _nothing_new(self, built: Built) -> Result:
         moved = self._update_checkout(built)
         reason = f"{self._target} already holds every run"
         if not history.counts(built.tree)["runs"]:
             reason = f"there are no runs, neither in {self.where} nor in the history"
         outcome = self._outcome(built, status="nothing-new", reason=reason, moved=moved)
-        return replace(outcome, commit_sha=built.tip)
+        return Result(outcome=replace(outcome, commit_sha=built.tip), built=built)
 
-    def _failed(self, built: Built, error: UnreachableError | DeclinedError) -> Outcome:
+    def _failed(self, built: Built, error: UnreachableError | DeclinedError) -> Result:
         """Keep the commit where the next command can push it, and say what that command is."""
         path = self.checkout.bundle_folder() / f"{str(built.commit)[:12]}.bundle"
         self.scratch.bundle(built.tip, path)
@@ -246,9 +255,10 @@ class Publication:
             f"To do: {_remedy(error)}, then run this again. Or push the commit that was built: {recover}"
         )
         outcome = self._outcome(built, status="failed", reason=str(error))
-        return replace(outcome, bundle_path=str(path), messages=(*outcome.messages, ("error", message)))
+        kept = replace(outcome, bundle_path=str(path), messages=(*outcome.messages, ("error", message)))
+        return Result(outcome=kept, built=built)
 
-    def _unreadable_tip(self, error: UnreachableError | DeclinedError) -> Outcome:
+    def _unreadable_tip(self, error: UnreachableError | DeclinedError) -> Result:
         """Without the remote, build on what the checkout knows of its branch, so that nothing is lost with the job."""
         built = self._build(self.checkout.commit(f"refs/remotes/{self.settings.remote}/{self.branch}"))
         if self.settings.dry_run or not built.is_new:

@@ -329,6 +329,7 @@ class Scratch:
         self._repo = repo
         self._remote = remote
         self._object_format = object_format
+        self._git = (git.Git.GIT_PYTHON_GIT_EXECUTABLE or "git",)
 
     def fetch_tip(self, branch: str) -> str | None:
         """The branch's newest commit on the remote; `None` where the remote has no such branch.
@@ -348,6 +349,22 @@ class Scratch:
     def tree(self, commit: str | None, root: str) -> GitTree:
         """The history below `root`, a folder with a `/` at its end or the empty string, in one commit."""
         return GitTree(repo=self._repo, commit=commit, root=root, object_format=self._object_format)
+
+    def lay_out(self, commit: str, paths: Sequence[str], folder: Path) -> None:
+        """Write those of the `paths` that a commit has into a folder, as they are stored: no filter, no line ends."""
+        there = str(self._repo.git.ls_tree("-z", "--name-only", "--full-tree", commit, "--", *paths))
+        if not (named := [path for path in there.split("\0") if path]):
+            return
+        # Git LFS would download; a pointer is what the history holds.
+        settings = ("core.autocrlf=false", "filter.lfs.smudge=", "filter.lfs.process=", "filter.lfs.required=false")
+        with self._repo.git.custom_environment(GIT_INDEX_FILE=str(folder.with_name(f"{folder.name}.index"))):
+            self._repo.git.execute(
+                [
+                    *(*self._git, f"--work-tree={folder}"),
+                    *(part for setting in settings for part in ("-c", setting)),
+                    *("checkout", "--quiet", commit, "--", *named),
+                ]
+            )
 
     def merged(self, *, tip: str | None, edits: Sequence[Edit], root: str) -> str:
         """A commit that holds `tip` with `edits` on top, only to be read: its id."""
@@ -444,7 +461,7 @@ class Scratch:
         when: int,
     ) -> str:
         settings = ("-c", "core.compression=1", "-c", "fastimport.unpackLimit=0")
-        command = [git.Git.GIT_PYTHON_GIT_EXECUTABLE, *settings, "fast-import", "--quiet", "--done", "--force"]
+        command = [*self._git, *settings, "fast-import", "--quiet", "--done", "--force"]
         with tempfile.TemporaryFile() as stream:
             # Through a file, not a pipe: if an artifact cannot be read, git has not been started yet.
             write = cast("IO[bytes]", stream).write
@@ -459,7 +476,7 @@ class Scratch:
                 _write_edit(cast("IO[bytes]", stream), edit, root)
             write(b"done\n")
             stream.seek(0)
-            self._repo.git.execute([str(part) for part in command], istream=stream)
+            self._repo.git.execute(command, istream=stream)
         return str(self._repo.git.rev_parse("--verify", ref))
 
 

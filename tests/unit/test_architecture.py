@@ -14,7 +14,7 @@ PACKAGE = SCRIPTS / "mlpipeline"
 FLOORS = {
     "errors": 0, "model": 0, "settings": 0, "layout": 0, "tabular": 0,
     "stores": 1, "selection": 1,
-    "experiments": 2, "registry": 2, "merge": 2, "storable": 2, "promotion": 2, "metadata": 2,
+    "experiments": 2, "registry": 2, "merge": 2, "storable": 2, "health": 2, "promotion": 2, "metadata": 2,
     "repo": 3,
     "publishing": 4, "persist": 4, "adopt": 4,
     "github": 5, "cli": 5,

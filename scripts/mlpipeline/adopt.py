@@ -1,0 +1,117 @@
+"""Heals a repository that already commits an `mlruns/`: one commit, published the way a job's runs are.
+
+What the branch holds is read as a source of its own and merged into itself, so that every location becomes relative,
+artifacts move out of the metadata, empty folders survive and malformed files are repaired. What cannot be read stays
+where it is and is named.
+"""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlpipeline import health, layout
+from mlpipeline.errors import InputError
+from mlpipeline.health import Health
+from mlpipeline.merge import Merge
+from mlpipeline.model import Delete, Edit, Incoming, Outcome, Tree
+from mlpipeline.publishing import Publication, World, plural, target_branch
+from mlpipeline.repo import Checkout, GitTree, Scratch
+from mlpipeline.settings import PersistSettings
+from mlpipeline.storable import storable
+from mlpipeline.stores import filestore
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adoption:
+    """How an adoption ended.
+
+    Attributes:
+        outcome: as of any publishing.
+        before: what a clone opened of the history as it was.
+        after: what a clone opens of the history as it is published, or would be.
+    """
+
+    outcome: Outcome
+    before: Health
+    after: Health
+
+
+def adopt(settings: PersistSettings, world: World) -> Adoption:
+    """Heal the history of a branch.
+
+    Raises:
+        InputError: the branch holds no `mlruns/` there.
+        RepositoryError: the checkout, the branch or the remote cannot be used.
+        PublishError: the remote cannot be read.
+    """
+    checkout = Checkout(settings.repository)
+    branch = target_branch(settings, checkout)
+    with (
+        checkout.scratch(settings.remote, inherited_settings=settings.context.git_settings) as scratch,
+        tempfile.TemporaryDirectory(prefix="mlflow-adopt-") as folder,
+    ):
+        publication = Publication(
+            settings=settings,
+            world=world,
+            checkout=checkout,
+            scratch=scratch,
+            branch=branch,
+            work=_OwnHistory(scratch=scratch, prefix=settings.prefix, folder=Path(folder), world=world),
+            where=f"{settings.remote}/{branch}",
+        )
+        result = publication.run()
+        before = scratch.tree(result.built.tip, settings.prefix)
+        return Adoption(outcome=result.outcome, before=health.judge(before), after=health.judge(result.built.tree))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _OwnHistory:
+    """What a branch holds, as a source for itself.
+
+    Attributes:
+        scratch: where the branch's objects are.
+        prefix: the history's root in it, empty or with a `/` at its end.
+        folder: an empty folder in which the branch's files are laid out.
+        world: shows progress.
+    """
+
+    scratch: Scratch
+    prefix: str
+    folder: Path
+    world: World
+
+    def incoming(self, tip: GitTree) -> Incoming:
+        """All that the tip holds, read from a copy laid out beside it."""
+        if tip.commit is None or not any(path.startswith(f"{layout.METADATA}/") for path in tip.files):
+            raise InputError(
+                f"The branch holds no {self.prefix}{layout.METADATA}/, so there is nothing to adopt.",
+                untouched="everything.",
+                remedy="name the folder that holds it with --root, or publish runs with persist.py.",
+            )
+        self.world.say(f"Reading {plural(len(tip.files), 'file')} of the branch")
+        place = self._place(tip.commit)
+        if not place.exists():
+            place.mkdir()
+            self.scratch.lay_out(tip.commit, [self.prefix + name for name in _HOMES], place)
+        return storable(filestore.read(place / self.prefix / layout.METADATA))
+
+    def obsolete(self, tip: GitTree, merged: Merge, incoming: Incoming) -> list[Edit]:
+        """The old places of files that stand elsewhere or in another form now."""
+        root = self._place(str(tip.commit)) / self.prefix
+        read = {origin.relative_to(root).as_posix() for origin in incoming.origins if origin.is_relative_to(root)}
+        return [Delete(path=path) for path in sorted((read & tip.files.keys()) - merged.holds)]
+
+    def replaceable(self, published: Tree, incoming: Incoming) -> list[str]:  # noqa: ARG002 - all of it is tracked
+        """Nothing: what the branch held is tracked, and git itself knows whether it was edited."""
+        return []
+
+    def subject(self, merged: Merge) -> str:
+        """What was healed."""
+        return f"MLflow: adopt {plural(len(merged.added) + len(merged.updated), 'run')} that were committed by hand"
+
+    def _place(self, commit: str) -> Path:
+        return self.folder.resolve() / commit
+
+
+_HOMES = (layout.METADATA, layout.ARTIFACTS, "mlartifacts")
+"""Where repositories keep runs and what they logged; `mlflow server` writes artifacts to `mlartifacts/`."""
