@@ -93,7 +93,7 @@ class _OwnHistory:
         if not place.exists():
             place.mkdir()
             self.scratch.lay_out(tip.commit, [self.prefix + name for name in _HOMES], place)
-        return storable(filestore.read(place / self.prefix / layout.METADATA))
+        return storable(filestore.read(place / self.prefix / layout.METADATA, elsewhere=False))
 
     def obsolete(self, tip: GitTree, merged: Merge, incoming: Incoming) -> list[Edit]:
         """The old places of files that stand elsewhere or in another form now."""

@@ -67,7 +67,7 @@ def edits(existing: Tree, home: Home, *, grown: bool) -> Iterator[Write]:
     Args:
         existing: the branch, with the experiment already at its place.
         home: where it goes.
-        grown: whether records were added to it; without that the branch's description stays as it is.
+        grown: whether the job holds records of it; without that the branch's description stays as it is.
     """
     folder = f"{layout.METADATA}/{home.place}"
     if home.held is not None and not grown and not home.moved and layout.is_portable(home.held.meta):

@@ -46,11 +46,11 @@ def merge(existing: Tree, incoming: Incoming) -> Merge:
         place = homes[record.experiment].place
         stored = layout.record_files(registry.renumbered(record, numbers), place)
         holds |= stored.keys()
+        grown.add(place)
         changes = [*_record_edits(tree, record, stored), *_placeholders(tree, record, place, stored)]
         if not changes:
             continue
         edits += changes
-        grown.add(place)
         if record.kind is Kind.RUN:
             (updated if next(iter(stored)) in tree.files else added).append(record.id)
     for write in registry.merge(tree, incoming.models, branch, numbers):
@@ -65,9 +65,8 @@ def _experiment_edits(
     tree: Tree, homes: Iterable[experiments.Home], grown: set[str], *, anything: bool
 ) -> Iterator[Write]:
     """Experiments come along with what is in them: by themselves they are nothing to persist."""
-    homes = list(homes)
-    if anything or any(home.moved for home in homes):
-        for home in homes:
+    for home in homes:
+        if anything or home.moved or home.place in grown:
             yield from experiments.edits(tree, home, grown=home.place in grown)
 
 

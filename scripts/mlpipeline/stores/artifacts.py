@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 from mlpipeline import layout
 from mlpipeline.model import Kind
 
+_NO_ARTIFACTS = (".gitkeep", layout.LOAD_MARK)
 _DRIVE = re.compile(r"/?[A-Za-z]:[\\/]")
 
 
@@ -26,8 +27,12 @@ class Found:
     refused: dict[Path, str]
 
 
-def of_record(kind: Kind, record_id: str, *, location: str, home: Path, metadata: Path | None = None) -> Found:
+def of_record(  # noqa: PLR0913 - a record, and all that is known of where it may lie
+    kind: Kind, record_id: str, *, location: str, home: Path, metadata: Path | None = None, elsewhere: bool = True
+) -> Found:
     """A record's artifacts, as `artifacts/...`; the first place that holds any is taken.
+
+    A folder of its own comes first, for it travels with the record; the location may be that of another machine.
 
     Args:
         kind: the record's kind.
@@ -36,16 +41,14 @@ def of_record(kind: Kind, record_id: str, *, location: str, home: Path, metadata
             as every location that MLflow makes does. A doctored run could otherwise have any folder published.
         home: the folder in which MLflow ran: locations may be relative to it, and a moved store keeps artifacts in it.
         metadata: the record's own folder in a file store.
+        elsewhere: whether a place outside of `home` may be looked into.
     """
     for place in _places(kind, record_id, location, home, metadata):
-        found = below(place, "artifacts", within=home)
-        if found.files or found.refused:
-            return Found(
-                files={
-                    path: file for path, file in found.files.items() if file.name not in (".gitkeep", layout.LOAD_MARK)
-                },
-                refused=found.refused,
-            )
+        if elsewhere or place.is_relative_to(home):
+            found = below(place, "artifacts", within=home)
+            files = {path: file for path, file in found.files.items() if file.name not in _NO_ARTIFACTS}
+            if files or found.refused:
+                return Found(files=files, refused=found.refused)
     return Found(files={}, refused={})
 
 
@@ -75,14 +78,14 @@ def below(folder: Path, prefix: str, *, within: Path) -> Found:
 
 
 def _places(kind: Kind, record_id: str, location: str, home: Path, metadata: Path | None) -> Iterator[Path]:
+    if metadata is not None:
+        yield metadata / "artifacts"
+    yield home / layout.artifact_folder(kind, record_id)
     path = _local_path(location)
     if path is not None:
         named = Path(os.path.normpath(home / path))
         if named.parts[-2:] == (record_id, "artifacts"):
             yield named
-    if metadata is not None:
-        yield metadata / "artifacts"
-    yield home / layout.artifact_folder(kind, record_id)
 
 
 def _local_path(location: str) -> str | None:
@@ -90,6 +93,9 @@ def _local_path(location: str) -> str | None:
     if _DRIVE.match(location):
         return None if os.name != "nt" else location
     parts = urlsplit(location)
+    if parts.scheme == "mlflow-artifacts":
+        # `mlflow server` keeps them in this folder unless it is told otherwise.
+        return f"mlartifacts/{unquote(parts.path).lstrip('/')}"
     if parts.scheme not in ("", "file") or parts.netloc not in ("", "localhost", "."):
         return None
     return unquote(parts.path) if parts.scheme else location or None

@@ -28,12 +28,13 @@ _OWN_ID = {Kind.RUN: ("run_id", "run_uuid"), Kind.LOGGED_MODEL: ("model_id",), K
 """The keys under which a record's description names itself, newest first."""
 
 
-def read(store: Path, *, known: Known = lambda _: False) -> Incoming:
+def read(store: Path, *, known: Known = lambda _: False, elsewhere: bool = True) -> Incoming:
     """All experiments, runs, logged models, traces and registered models of a file store, the deleted ones included.
 
     Args:
         store: the folder, often called `mlruns`.
         known: folders of records for which this is true are passed over.
+        elsewhere: whether artifacts may lie outside of the folder that holds the store.
 
     Raises:
         InputError: there is no such folder.
@@ -44,7 +45,7 @@ def read(store: Path, *, known: Known = lambda _: False) -> Incoming:
             untouched="everything.",
             remedy="train first, or name the runs with --source.",
         )
-    reader = _Reader(store=store.absolute(), known=known)
+    reader = _Reader(store=store.absolute(), known=known, elsewhere=elsewhere)
     for parent in (reader.store, reader.store / ".trash"):
         for folder in sorted(_folders(parent)):
             if folder != reader.store / ".trash" and folder != reader.store / "models":
@@ -68,6 +69,7 @@ class _MalformedError(Exception):
 class _Reader:
     store: Path
     known: Known
+    elsewhere: bool
     experiments: list[Experiment] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
     models: list[RegisteredModel] = field(default_factory=list)
@@ -155,7 +157,12 @@ class _Reader:
             raise _MalformedError(f"its {described.name} belongs to '{own}'")
         found = self._below(folder, *_SMALL[kind])
         logged = artifacts.of_record(
-            kind, folder.name, location=_location(kind, meta, found), home=self.store.parent, metadata=folder
+            kind,
+            folder.name,
+            location=_location(kind, meta, found),
+            home=self.store.parent,
+            metadata=folder,
+            elsewhere=self.elsewhere,
         )
         self._refuse_all(logged.refused)
         return Record(
