@@ -73,12 +73,14 @@ class _OwnHistory:
         prefix: the history's root in it, empty or with a `/` at its end.
         folder: an empty folder in which the branch's files are laid out.
         world: shows progress.
+        whole: true, for it is all there is.
     """
 
     scratch: Scratch
     prefix: str
     folder: Path
     world: World
+    whole: bool = True
 
     def incoming(self, tip: GitTree) -> Incoming:
         """All that the tip holds, read from a copy laid out beside it."""

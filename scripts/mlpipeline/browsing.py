@@ -13,6 +13,9 @@ from mlpipeline.model import Candidate, Content, Kind, Rule
 from mlpipeline.stores import history
 
 _RUN = re.compile(rf"{layout.METADATA}/(?:\.trash/)?\d+/([^/]+)/meta\.yaml")
+_LINKED = re.compile(rf"(?<=[^/]){re.escape(f'/{layout.METRICS_LINK}/')}(?=[^/])")
+"""What was logged through the link that stands for an empty `metrics/`."""
+
 _OUTPUT = re.compile(r"outputs/([^/]+)/meta\.yaml")
 MODEL_STATUS = {1: "PENDING", 2: "READY", 3: "FAILED"}
 """mlflow/entities/logged_model_status.py"""
@@ -97,7 +100,8 @@ class FolderTree:
         paths: dict[str, str] = {}
         for top in (layout.METADATA, layout.ARTIFACTS):
             if (root / top).is_dir():
-                paths.update(_below(f"{root}{os.sep}{top}", top))
+                found = _below(f"{root}{os.sep}{top}", top)
+                paths.update((_LINKED.sub("/metrics/", path), file) for path, file in found)
         return cls(paths=paths)
 
     def as_stored(self) -> "FolderTree":

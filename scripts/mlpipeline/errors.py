@@ -31,6 +31,10 @@ class InputError(PipelineError):
     exit_code = 2
 
 
+class UnknownSchemaError(InputError):
+    """A database whose schema is newer than this project knows."""
+
+
 class MissingDependencyError(PipelineError):
     """A package or program that this command needs is not installed."""
 

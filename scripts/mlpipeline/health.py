@@ -65,7 +65,7 @@ def judge(tree: Tree) -> Health:
         experiment = files.folder.rpartition("/")[0]
         fits = meta is not None and str(meta.get("experiment_id")) == experiment.rpartition("/")[2]
         visible = fits and f"{experiment}/meta.yaml" in metas and experiment not in blank
-        opened = visible and all(any(name.startswith(part) for name in files.names) for part in _NEEDED)
+        opened = visible and all(any(f"{name}/".startswith(part) for name in files.names) for part in _NEEDED)
         total += Health(runs=1, visible=visible, opened=opened)
         total += _found(lying[run_id], _from_root((meta or {}).get("artifact_uri")) if opened else None)
     for path, meta in metas.items():

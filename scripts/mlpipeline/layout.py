@@ -6,7 +6,7 @@ metadata in `mlruns/`, artifacts beside it, every location relative to the folde
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import yaml
@@ -154,18 +154,33 @@ def _placed(record: Record, experiment: str) -> dict[str, object]:
     return {**record.meta, "experiment_id": experiment, LOCATIONS[record.kind]: location}
 
 
-def placeholders(record: Record, place: str, stored: Mapping[str, Content]) -> Iterator[Link | Write]:
-    """Edits that keep alive the folders MLflow insists on, where Git would drop them because they are empty.
+METRICS_LINK = ".metrics"
+"""What the link that stands for the empty `metrics/` of a run points to."""
 
-    MLflow takes every file below `metrics/` and `params/` for a metric or a param, but does not descend into links.
-    It does not look into the run's own `artifacts/` at all, because `artifact_uri` points elsewhere.
+
+def placeholders(folder: str, *, metrics: bool, params: bool) -> dict[str, Link | Write]:
+    """What keeps alive the folders of a run that MLflow insists on, and Git would drop because they are empty.
+
+    MLflow takes every file in `metrics/` and `params/` for a metric or a param, but does not descend into links. Where
+    Git makes a file of a link, as it does on Windows, `params/.keep` becomes a param, which does no harm; a file in
+    `metrics/` would make MLflow fail the whole experiment, so there the folder itself is the link. MLflow does not
+    look into the run's own `artifacts/` at all, because `artifact_uri` points elsewhere.
+
+    Args:
+        folder: of the run's metadata.
+        metrics: whether the run has any.
+        params: whether the run has any.
+
+    Returns:
+        Edits by path.
     """
-    folder = metadata_folder(record, place)
-    for name in ("metrics", "params") if record.kind is not Kind.TRACE else ():
-        if not any(path.startswith(f"{folder}/{name}/") for path in stored):
-            yield Link(path=f"{folder}/{name}/.keep", target=".")
-    if record.kind is Kind.RUN:
-        yield Write(path=f"{folder}/artifacts/.gitkeep", content=b"")
+    kept: list[Link | Write] = [Write(path=f"{folder}/artifacts/.gitkeep", content=b"")]
+    if not metrics:
+        kept.append(Link(path=f"{folder}/metrics", target=METRICS_LINK))
+        kept.append(Link(path=f"{folder}/{METRICS_LINK}/.keep", target="."))
+    if not params:
+        kept.append(Link(path=f"{folder}/params/.keep", target="."))
+    return {edit.path: edit for edit in kept}
 
 
 def metric_lines(*files: bytes) -> bytes:

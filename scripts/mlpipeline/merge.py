@@ -5,12 +5,13 @@ of one file the one of the newer record stands; nothing that the branch holds is
 models are the exception: what was published keeps its number (see `registry`).
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 from mlpipeline import experiments, layout, registry
-from mlpipeline.model import Content, Edit, Incoming, Kind, Record, Tree, Write
+from mlpipeline.model import Content, Delete, Edit, Incoming, Kind, Record, Tree, Write
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,8 +31,14 @@ class Merge:
     holds: frozenset[str]
 
 
-def merge(existing: Tree, incoming: Incoming) -> Merge:
-    """The edits that bring `incoming` into `existing`."""
+def merge(existing: Tree, incoming: Incoming, *, whole: bool = False) -> Merge:
+    """The edits that bring `incoming` into `existing`.
+
+    Args:
+        existing: the branch.
+        incoming: what is to be in it.
+        whole: whether `incoming` has all that the branch has of its records: what it lacks will be dropped.
+    """
     homes = experiments.homes(existing, incoming.experiments)
     distinct = {home.place: home for home in homes.values()}
     edits: list[Edit] = [edit for home in distinct.values() for edit in experiments.move(home)]
@@ -42,12 +49,16 @@ def merge(existing: Tree, incoming: Incoming) -> Merge:
     updated: list[str] = []
     grown: set[str] = set()
     holds: set[str] = set()
+    filled = frozenset() if whole else frozenset(match[1] for path in tree.files if (match := _FILLED.match(path)))
     for record in incoming.records:
         place = homes[record.experiment].place
         stored = layout.record_files(registry.renumbered(record, numbers), place)
-        holds |= stored.keys()
+        holds |= (
+            stored.keys()
+            | layout.placeholders(layout.metadata_folder(record, place), metrics=False, params=False).keys()
+        )
         grown.add(place)
-        changes = [*_record_edits(tree, record, stored), *_placeholders(tree, record, place, stored)]
+        changes = [*_placeholders(tree, record, place, stored, filled), *_record_edits(tree, record, stored)]
         if not changes:
             continue
         edits += changes
@@ -84,8 +95,26 @@ def _record_edits(existing: Tree, record: Record, stored: Mapping[str, Content])
             yield Write(path=path, content=content)
 
 
-def _placeholders(existing: Tree, record: Record, place: str, stored: Mapping[str, Content]) -> Iterator[Edit]:
-    return (edit for edit in layout.placeholders(record, place, stored) if edit.path not in existing.files)
+_FILLED = re.compile(rf"({layout.METADATA}/.+?/(?:metrics|params))/(?!\.keep$)")
+"""A folder of metrics or params that is not empty."""
+
+
+def _placeholders(
+    existing: Tree, record: Record, place: str, stored: Mapping[str, Content], filled: frozenset[str]
+) -> Iterator[Edit]:
+    """The edits that leave a run with the placeholders it needs, and no other; `filled` are folders of the branch."""
+    if record.kind is not Kind.RUN:
+        return
+    folder = layout.metadata_folder(record, place)
+    own = {match[1] for path in stored if (match := _FILLED.match(path))}
+    metrics, params = (f"{folder}/{name}" in filled | own for name in ("metrics", "params"))
+    wanted = layout.placeholders(folder, metrics=metrics, params=params)
+    yield from (Delete(path=path) for path in _possible(record, place) if path in existing.files and path not in wanted)
+    yield from (edit for path, edit in wanted.items() if path not in existing.files)
+
+
+def _possible(record: Record, place: str) -> Mapping[str, Edit]:
+    return layout.placeholders(layout.metadata_folder(record, place), metrics=False, params=False)
 
 
 def _is_new(tree: Tree, write: Write) -> bool:

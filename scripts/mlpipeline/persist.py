@@ -1,17 +1,18 @@
 """The use case this project exists for: a job's runs, published on a branch."""
 
+import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mlpipeline import layout, merge
 from mlpipeline.merge import Merge
-from mlpipeline.model import Edit, Incoming, Kind, Outcome, Tree
+from mlpipeline.model import Edit, Incoming, Kind, Outcome, Rule, Tree
 from mlpipeline.publishing import Publication, World, plural, target_branch
 from mlpipeline.repo import Checkout, GitTree
-from mlpipeline.settings import PersistSettings, store_folder
+from mlpipeline.settings import PersistSettings, Source, source_of
 from mlpipeline.storable import storable
-from mlpipeline.stores import filestore, history
+from mlpipeline.stores import history, sources
 
 
 def persist(settings: PersistSettings, world: World) -> Outcome:
@@ -29,13 +30,12 @@ def persist(settings: PersistSettings, world: World) -> Outcome:
         return Outcome(status="skipped", reason=settings.context.skip, metric=settings.rule.metric)
     checkout = Checkout(settings.repository)
     branch = target_branch(settings, checkout)
-    own = checkout.top / settings.prefix / layout.METADATA
-    store = store_folder(settings.source or settings.context.tracking_uri, own).absolute()
+    root = checkout.top / settings.prefix
     runs = _JobRuns(
         checkout=checkout,
         prefix=settings.prefix,
-        own=own,
-        store=own if store.resolve() == own else store,
+        source=_source(settings.source or settings.context.tracking_uri, root),
+        own=root / layout.METADATA,
         job=settings.job,
         say=world.say,
     )
@@ -49,43 +49,59 @@ def persist(settings: PersistSettings, world: World) -> Outcome:
             work=runs,
             where=runs.where,
         )
-        return publication.run().outcome
+        outcome = publication.run().outcome
+    if outcome.status in ("persisted", "nothing-new"):
+        runs.forget_downloads()
+    return outcome
+
+
+def _source(uri: str, root: Path) -> Source:
+    """The source, with one name for the checkout's own `mlruns/`, however it was called."""
+    source = source_of(uri, root)
+    own = root / layout.METADATA
+    is_own = source.kind == "folder" and Path(source.place).absolute().resolve() == own
+    return replace(source, place=str(own)) if is_own else source
 
 
 @dataclass(frozen=True, kw_only=True)
 class _JobRuns:
-    """The runs in a store, which may be the `mlruns/` of the checkout itself.
+    """The runs of a source, which may be the `mlruns/` of the checkout itself.
 
     Attributes:
         checkout: the checkout.
         prefix: the history's root in it, empty or with a `/` at its end.
+        source: where the runs are.
         own: the checkout's `mlruns/`.
-        store: where the runs are.
         job: who ran this.
         say: shows a line of progress.
+        whole: false, for a job never has all.
     """
 
     checkout: Checkout
     prefix: str
+    source: Source
     own: Path
-    store: Path
     job: str
     say: Callable[[str], None]
+    whole: bool = False
 
     @property
     def where(self) -> str:
-        """The store as a person names it."""
-        top = self.checkout.top
-        return str(self.store.relative_to(top)) if self.store.is_relative_to(top) else str(self.store)
+        """The source as a person names it."""
+        return self.source.shown.removeprefix(f"{self.checkout.top}/")
 
     def incoming(self, tip: GitTree) -> Incoming:
-        """What the store holds and the tip is not known to hold already."""
+        """What the source holds and the tip is not known to hold already."""
         self.say(f"Reading runs from {self.where}")
-        known = self._known_folders(tip)
-        incoming = storable(filestore.read(self.store, known=lambda folder: folder in known))
+        folders, ids = self._known_folders(tip), self._known_ids(tip)
+        incoming = storable(self._read(lambda folder: folder in folders, lambda identifier: identifier in ids))
         runs = sum(record.kind is Kind.RUN for record in incoming.records)
         self.say(f"Found {plural(runs, 'run')} to compare with the branch")
         return incoming
+
+    def forget_downloads(self) -> None:
+        """Drop what was fetched from a server, once it is published."""
+        shutil.rmtree(self._downloads, ignore_errors=True)
 
     def obsolete(self, tip: GitTree, merged: Merge, incoming: Incoming) -> list[Edit]:  # noqa: ARG002 - a job adds
         """Nothing."""
@@ -105,9 +121,9 @@ class _JobRuns:
 
     def replaceable(self, published: Tree, incoming: Incoming) -> list[str]:
         """The job's own files in the checkout, once the published tree is seen to hold what is in them now."""
-        if self.store != self.own:
+        if not self._is_own:
             return []
-        again = storable(filestore.read(self.store, known=self._is_unread(incoming)))
+        again = storable(self._read(self._is_unread(incoming), lambda _: False))
         if merge.merge(published, again).edits or self._leaves_half(published, incoming):
             return []
         changed = self.checkout.changed_files(self._own_folders())
@@ -120,7 +136,7 @@ class _JobRuns:
         This keeps a history that came with the clone from being read, and a history that others committed by hand
         from being rewritten, every time a run is added.
         """
-        if self.store != self.own:
+        if not self._is_own:
             return frozenset()
         prefix = self.prefix
         changed = self.checkout.changed_files(self._own_folders())
@@ -138,6 +154,30 @@ class _JobRuns:
             if tip.files.get(path, "") != clean.get(path):
                 doubtful.add(record)
         return frozenset(folder for record, folder in folders.items() if record not in doubtful)
+
+    def _known_ids(self, tip: Tree) -> frozenset[str]:
+        """Records of a server that are not fetched again: what the tip has, but for runs that had not ended.
+
+        What was changed on the server since, such as a tag, is not seen then.
+        """
+        if self.source.kind != "server":
+            return frozenset()
+        records = (layout.record_of(path)[0] for path in tip.files)
+        going_on = {run.run_id for run in history.candidates(tip, Rule()) if run.end_time is None}
+        return frozenset(record for record in records if record is not None) - going_on
+
+    def _read(self, known_folder: Callable[[Path], bool], known_id: Callable[[str], bool]) -> Incoming:
+        return sources.read(
+            self.source, known_folder=known_folder, known_id=known_id, downloads=self._downloads, say=self.say
+        )
+
+    @property
+    def _is_own(self) -> bool:
+        return self.source.kind == "folder" and Path(self.source.place) == self.own
+
+    @property
+    def _downloads(self) -> Path:
+        return self.checkout.bundle_folder() / "downloads"
 
     def _is_unread(self, incoming: Incoming) -> Callable[[Path], bool]:
         read = {origin.parent for origin in incoming.origins if origin.name == "meta.yaml"}

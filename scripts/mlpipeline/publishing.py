@@ -41,6 +41,10 @@ class World:
 class Work(Protocol):
     """What is to be published."""
 
+    @property
+    def whole(self) -> bool:
+        """Whether it has all that the branch has, as `merge.merge` asks."""
+
     def incoming(self, tip: GitTree) -> Incoming:
         """All that is to be in the history, given the branch's tip; asked anew for every tip."""
 
@@ -145,7 +149,7 @@ class Publication:
     def _build(self, tip: str | None) -> Built:
         before = self._tree(tip)
         incoming = self.work.incoming(before)
-        merged = merge.merge(before, incoming)
+        merged = merge.merge(before, incoming, whole=self.work.whole)
         edits = [*self.work.obsolete(before, merged, incoming), *merged.edits]
         base = self.scratch.merged(
             tip=tip, edits=[*edits, *_git_files(before)] if edits else [], root=self.settings.prefix

@@ -135,8 +135,12 @@ class Checkout:
         entries = (entry.split("\t", 1) for entry in listed.split("\0") if entry)
         return {path: head.split(" ")[1] for head, path in entries}
 
+    def tree(self, commit: str, root: str) -> "GitTree":
+        """The history below `root`, a folder with a `/` at its end or the empty string, in one of its commits."""
+        return GitTree(repo=self._repo, commit=commit, root=root, object_format=self.object_format)
+
     def bundle_folder(self) -> Path:
-        """Where bundles of failed pushes are kept: inside the repository's own folder, so no checkout sees them."""
+        """Where bundles of failed pushes, downloads and caches are kept: in the repository's own folder, unseen."""
         return self._git_dir / "mlflow-persistence"
 
     @contextmanager

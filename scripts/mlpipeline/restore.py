@@ -12,7 +12,7 @@ from pathlib import Path
 from mlpipeline import layout
 from mlpipeline.browsing import FolderTree
 from mlpipeline.errors import InputError
-from mlpipeline.model import Kind, Tree
+from mlpipeline.model import Kind, Link, Tree
 from mlpipeline.stores import history
 
 AT_ONCE = {layout.METADATA: 2000, layout.ARTIFACTS: 16}
@@ -56,7 +56,8 @@ def restore(source: Tree, into: Path, *, artifacts: bool = True, same_place: boo
     """
     _refuse_second_ids(source, into)
     tops = (layout.METADATA, layout.ARTIFACTS) if artifacts else (layout.METADATA,)
-    paths = [path for path in source.files if path.split("/", 1)[0] in tops and not _is_link(path)]
+    links = _links(source.files)
+    paths = [path for path in source.files if path.split("/", 1)[0] in tops and path not in links]
     skipped: tuple[str, ...] = ()
     missing: list[str] = []
     if not same_place:
@@ -151,9 +152,11 @@ def _chunks(paths: Iterable[str]) -> Iterator[list[str]]:
             yield mine[start : start + size]
 
 
-def _is_link(path: str) -> bool:
-    """Whether it is one of the links that keep a folder alive in Git; the folder itself is created instead."""
-    return path.endswith(("/metrics/.keep", "/params/.keep"))
+def _links(files: Iterable[str]) -> frozenset[str]:
+    """The links that keep folders alive in Git; the folders themselves are created instead."""
+    folders = (layout.record_of(path)[1] for path in files if path.endswith("/meta.yaml"))
+    kept = (layout.placeholders(folder, metrics=False, params=False) for folder in folders if folder)
+    return frozenset(path for each in kept for path, edit in each.items() if isinstance(edit, Link))
 
 
 def _is_run(path: str) -> bool:

@@ -6,6 +6,8 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
+from urllib.parse import unquote
 
 from mlpipeline.errors import InputError
 from mlpipeline.model import Rule
@@ -103,33 +105,50 @@ class PersistSettings:
         return "".join(f"{part}/" for part in parts)
 
 
-def store_folder(source: str, default: Path) -> Path:
-    """The folder of the file store that a source URI names.
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where a job's runs are: a folder, a database file, or an address that MLflow's client understands."""
+
+    kind: Literal["folder", "database", "server"]
+    place: str
+
+    @property
+    def shown(self) -> str:
+        """The place as it may be shown: without a password."""
+        return re.sub(r"(?<=://)[^/@\s]+(?=@)", "***", self.place)
+
+
+def source_of(uri: str, root: Path) -> Source:
+    """The source that a tracking URI names.
 
     Args:
-        source: `file:` URI or path, relative to the working directory; empty for the default.
-        default: what MLflow itself would use.
+        uri: a tracking URI as MLflow has it, relative to the working directory; empty for what MLflow itself would
+            use in `root`: its `mlruns/` if there are experiments in it, else its `mlflow.db`.
+        root: the history's root in the checkout.
 
     Raises:
-        InputError: it is no file store.
+        InputError: it is none that can be read.
     """
-    if not source:
-        return default
-    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):", source)
+    if not uri:
+        database = root / "mlflow.db"
+        # As in mlflow/tracking/_tracking_service/utils.py, _get_default_tracking_uri.
+        if database.exists() and not any(root.glob("mlruns/[0-9]*/meta.yaml")):
+            return Source(kind="database", place=str(database))
+        return Source(kind="folder", place=str(root / "mlruns"))
+    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):", uri)
     if scheme is None:
-        return Path(source)
-    path = re.fullmatch(r"file:(?://(?:localhost)?(?=/))?([^?#]+)", source)
-    if path is None or path[1].startswith("//"):
-        raise InputError(
-            f"--source '{_without_password(source)}' is not a folder of MLflow runs.",
-            untouched="everything.",
-            remedy="name a file store, such as --source file:./mlruns; other stores cannot be read yet.",
-        )
-    return Path(path[1])
-
-
-def _without_password(uri: str) -> str:
-    return re.sub(r"(?<=://)[^/@\s]+(?=@)", "***", uri)
+        return Source(kind="folder", place=uri)
+    if path := re.fullmatch(r"file:(?://(?:localhost)?(?=/))?(?!//)([^?#]+)", uri):
+        return Source(kind="folder", place=unquote(path[1]))
+    if path := re.fullmatch(r"sqlite:///([^?#]+)", uri):
+        return Source(kind="database", place=unquote(path[1]))
+    if scheme[1].partition("+")[0] in ("http", "https", "postgresql", "mysql", "mssql"):
+        return Source(kind="server", place=uri)
+    raise InputError(
+        f"--source '{Source(kind='server', place=uri).shown}' is no store of MLflow runs that can be read.",
+        untouched="everything.",
+        remedy="name a folder (file:./mlruns), a database (sqlite:///mlflow.db) or a tracking server (https://...).",
+    )
 
 
 def _one_line(text: str) -> str:

@@ -16,7 +16,7 @@ FLOORS = {
     "stores": 1, "selection": 1,
     "experiments": 2, "registry": 2, "merge": 2, "storable": 2, "health": 2, "promotion": 2, "metadata": 2,
     "repo": 3,
-    "publishing": 4, "persist": 4, "adopt": 4,
+    "publishing": 4, "persist": 4, "adopt": 4, "browsing": 4, "restore": 4,
     "github": 5, "cli": 5,
 }  # fmt: skip
 WINGS = {"training": 1, "plugin": 1, "browse": 2}

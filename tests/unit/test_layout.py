@@ -103,12 +103,14 @@ def test_a_logged_models_metric_lines_name_their_run() -> None:
 
 
 def test_empty_folders_are_kept_by_what_mlflow_does_not_see() -> None:
-    stored = layout.record_files(RUN, "7")
+    gitkeep = Write(path="mlruns/7/abc/artifacts/.gitkeep", content=b"")
 
-    assert list(layout.placeholders(RUN, "7", stored)) == [
-        Link(path="mlruns/7/abc/metrics/.keep", target="."),
+    assert list(layout.placeholders("mlruns/7/abc", metrics=True, params=True).values()) == [gitkeep]
+    assert list(layout.placeholders("mlruns/7/abc", metrics=False, params=False).values()) == [
+        gitkeep,
+        Link(path="mlruns/7/abc/metrics", target=".metrics"),
+        Link(path="mlruns/7/abc/.metrics/.keep", target="."),
         Link(path="mlruns/7/abc/params/.keep", target="."),
-        Write(path="mlruns/7/abc/artifacts/.gitkeep", content=b""),
     ]
 
 

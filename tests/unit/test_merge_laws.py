@@ -51,7 +51,7 @@ def run(identifier: str, name: str, state: int, *, deleted: bool, metrics: int) 
             "lifecycle_stage": "deleted" if deleted and finished else "active",
         },
         files={
-            "params/alpha": b"1",
+            **({"params/alpha": b"1"} if state > 1 else {}),
             **({"metrics/val_rmse": "".join(lines).encode()} if lines else {}),
             **({"tags/final": b"yes", "artifacts/model.pkl": identifier.encode()} if finished else {}),
         },
@@ -92,7 +92,7 @@ def jobs(draw: st.DrawFn) -> Incoming:
     records = []
     for identifier in chosen:
         state = draw(st.integers(1, 3))
-        records.append(run(identifier, HOMES[identifier], state, deleted=identifier == RUNS[3], metrics=state * 2))
+        records.append(run(identifier, HOMES[identifier], state, deleted=identifier == RUNS[3], metrics=state * 2 - 2))
         if draw(st.booleans()):
             records.append(logged_model(identifier, HOMES[identifier], ()))
         if draw(st.booleans()):

@@ -6,31 +6,47 @@ from pathlib import Path
 import pytest
 
 from mlpipeline.errors import InputError
-from mlpipeline.settings import BOT, Context, store_folder
+from mlpipeline.settings import BOT, Context, source_of
 
 
 @pytest.mark.parametrize(
-    ("source", "folder"),
+    ("uri", "kind", "place"),
     [
-        ("", "/checkout/mlruns"),
-        ("runs", "runs"),
-        ("./runs", "runs"),
-        ("/abs/runs", "/abs/runs"),
-        ("file:./runs", "runs"),
-        ("file:runs", "runs"),
-        ("file:/abs/runs", "/abs/runs"),
-        ("file:///abs/runs", "/abs/runs"),
-        ("file://localhost/abs/runs", "/abs/runs"),
+        ("", "folder", "{root}/mlruns"),
+        ("runs", "folder", "runs"),
+        ("./runs", "folder", "./runs"),
+        ("/abs/runs", "folder", "/abs/runs"),
+        ("file:./runs", "folder", "./runs"),
+        ("file:runs", "folder", "runs"),
+        ("file:/abs/runs", "folder", "/abs/runs"),
+        ("file:///abs/my%20runs", "folder", "/abs/my runs"),
+        ("file://localhost/abs/runs", "folder", "/abs/runs"),
+        ("sqlite:///mlflow.db", "database", "mlflow.db"),
+        ("sqlite:////abs/mlflow.db", "database", "/abs/mlflow.db"),
+        ("https://mlflow.example.org", "server", "https://mlflow.example.org"),
+        ("postgresql+psycopg2://u:p@host/db", "server", "postgresql+psycopg2://u:p@host/db"),
     ],
 )
-def test_a_source_names_a_folder(source: str, folder: str) -> None:
-    assert store_folder(source, Path("/checkout/mlruns")) == Path(folder)
+def test_a_uri_names_a_source(tmp_path: Path, uri: str, kind: str, place: str) -> None:
+    found = source_of(uri, tmp_path)
+
+    assert (found.kind, found.place) == (kind, place.format(root=tmp_path))
+    assert ":p@" not in found.shown
 
 
-@pytest.mark.parametrize("source", ["sqlite:///mlflow.db", "http://user:hunter2@host", "file://./runs", "s3://bucket"])
-def test_other_sources_are_refused_by_name(source: str) -> None:
-    with pytest.raises(InputError, match="not a folder of MLflow runs") as caught:
-        store_folder(source, Path("/checkout/mlruns"))
+def test_without_a_uri_it_is_what_mlflow_would_use(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").touch()
+    assert source_of("", tmp_path).kind == "database"
+
+    (tmp_path / "mlruns/0").mkdir(parents=True)
+    (tmp_path / "mlruns/0/meta.yaml").touch()
+    assert source_of("", tmp_path).kind == "folder"
+
+
+@pytest.mark.parametrize("uri", ["file://./runs", "s3://user:hunter2@bucket", "databricks:"])
+def test_other_sources_are_refused_by_name(tmp_path: Path, uri: str) -> None:
+    with pytest.raises(InputError, match="no store of MLflow runs") as caught:
+        source_of(uri, tmp_path)
     assert "hunter2" not in str(caught.value)
 
 

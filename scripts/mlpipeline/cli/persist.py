@@ -46,7 +46,8 @@ def parser() -> argparse.ArgumentParser:
         "--source",
         default="",
         metavar="URI",
-        help="the job's runs: a file store (default: $MLFLOW_TRACKING_URI, else mlruns in the root)",
+        help="the job's runs: a folder, sqlite:///FILE or a server's address "
+        "(default: $MLFLOW_TRACKING_URI, else what MLflow itself would use in the root)",
     )
     made.add_argument("--repository", type=Path, default=Path(), metavar="DIR", help="the checkout (default: .)")
     made.add_argument("--root", default=".", help="folder in the repository that holds mlruns/ (default: .)")

@@ -205,7 +205,9 @@ class _Reader:
     def _below(self, folder: Path, *names: str) -> dict[str, Path]:
         files: dict[str, Path] = {}
         for name in names:
-            found = artifacts.below(folder / name, name, within=self.store)
+            # Our own link for a folder that is empty in Git; what was logged through it is behind it.
+            linked = name == "metrics" and _is_placeholder(folder / name)
+            found = artifacts.below(folder / (layout.METRICS_LINK if linked else name), name, within=self.store)
             self._refuse_all(found.refused)
             files |= found.files
         return files
@@ -235,6 +237,10 @@ def _record_folders(experiment: Path) -> Iterator[tuple[Kind, Path]]:
 def _looks_like_run(folder: Path) -> bool:
     # A file store whose artifacts lie beside its runs has folders that hold artifacts alone, and are none.
     return any((folder / name).exists() for name in ("meta.yaml", "metrics", "params", "tags"))
+
+
+def _is_placeholder(metrics: Path) -> bool:
+    return metrics.is_symlink() and str(metrics.readlink()) == layout.METRICS_LINK
 
 
 def _aliases(folder: Path, meta: Mapping[str, object]) -> dict[str, str]:
