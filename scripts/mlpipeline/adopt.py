@@ -6,10 +6,11 @@ where it is and is named.
 """
 
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mlpipeline import health, layout
+from mlpipeline import health, layout, registry
 from mlpipeline.errors import InputError
 from mlpipeline.health import Health
 from mlpipeline.merge import Merge
@@ -95,7 +96,8 @@ class _OwnHistory:
         if not place.exists():
             place.mkdir()
             self.scratch.lay_out(tip.commit, [self.prefix + name for name in _HOMES], place)
-        return storable(filestore.read(place / self.prefix / layout.METADATA, elsewhere=False))
+        incoming = storable(filestore.read(place / self.prefix / layout.METADATA, elsewhere=False))
+        return replace(incoming, warnings=(*incoming.warnings, *_absent_models(incoming)))
 
     def obsolete(self, tip: GitTree, merged: Merge, incoming: Incoming) -> list[Edit]:
         """The old places of files that stand elsewhere or in another form now."""
@@ -113,6 +115,18 @@ class _OwnHistory:
 
     def _place(self, commit: str) -> Path:
         return self.folder.resolve() / commit
+
+
+def _absent_models(incoming: Incoming) -> Iterator[str]:
+    """Registered versions that no healing can open: what they were made of was never committed."""
+    logged = {record.id for record in incoming.records if any(path.startswith("artifacts/") for path in record.files)}
+    for model in incoming.models:
+        for version in model.versions:
+            location = registry.portable(str(version.meta.get("storage_location") or version.meta.get("source") or ""))
+            record, _ = layout.record_of(f"{location.removeprefix('file:./')}/MLmodel")
+            if record not in logged and not location.startswith("runs:/"):
+                what = f"Version {version.number} of '{model.name}'"
+                yield f"{what} was registered from files that are not in the repository."
 
 
 _HOMES = (layout.METADATA, layout.ARTIFACTS, "mlartifacts")

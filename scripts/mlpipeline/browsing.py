@@ -13,7 +13,7 @@ from mlpipeline.model import Candidate, Content, Kind, Rule
 from mlpipeline.stores import history
 
 _RUN = re.compile(rf"{layout.METADATA}/(?:\.trash/)?\d+/([^/]+)/meta\.yaml")
-_LINKED = re.compile(rf"(?<=[^/]){re.escape(f'/{layout.METRICS_LINK}/')}(?=[^/])")
+_LINKED = re.compile(rf"^({layout.METADATA}/(?:\.trash/)?\d+/[^/]+)/{re.escape(layout.METRICS_LINK)}/")
 """What was logged through the link that stands for an empty `metrics/`."""
 
 _OUTPUT = re.compile(r"outputs/([^/]+)/meta\.yaml")
@@ -101,7 +101,7 @@ class FolderTree:
         for top in (layout.METADATA, layout.ARTIFACTS):
             if (root / top).is_dir():
                 found = _below(f"{root}{os.sep}{top}", top)
-                paths.update((_LINKED.sub("/metrics/", path), file) for path, file in found)
+                paths.update((_LINKED.sub(r"\1/metrics/", path), file) for path, file in found)
         return cls(paths=paths)
 
     def as_stored(self) -> "FolderTree":

@@ -164,7 +164,8 @@ def placeholders(folder: str, *, metrics: bool, params: bool) -> dict[str, Link 
     MLflow takes every file in `metrics/` and `params/` for a metric or a param, but does not descend into links. Where
     Git makes a file of a link, as it does on Windows, `params/.keep` becomes a param, which does no harm; a file in
     `metrics/` would make MLflow fail the whole experiment, so there the folder itself is the link. MLflow does not
-    look into the run's own `artifacts/` at all, because `artifact_uri` points elsewhere.
+    look into the run's own `artifacts/` at all, because `artifact_uri` points elsewhere. No link leads back to where it
+    lies: tools that follow links, such as `shutil.copytree`, would not come to an end.
 
     Args:
         folder: of the run's metadata.
@@ -177,9 +178,9 @@ def placeholders(folder: str, *, metrics: bool, params: bool) -> dict[str, Link 
     kept: list[Link | Write] = [Write(path=f"{folder}/artifacts/.gitkeep", content=b"")]
     if not metrics:
         kept.append(Link(path=f"{folder}/metrics", target=METRICS_LINK))
-        kept.append(Link(path=f"{folder}/{METRICS_LINK}/.keep", target="."))
+        kept.append(Link(path=f"{folder}/{METRICS_LINK}/.keep", target="../artifacts"))
     if not params:
-        kept.append(Link(path=f"{folder}/params/.keep", target="."))
+        kept.append(Link(path=f"{folder}/params/.keep", target="../artifacts"))
     return {edit.path: edit for edit in kept}
 
 

@@ -109,8 +109,8 @@ def test_empty_folders_are_kept_by_what_mlflow_does_not_see() -> None:
     assert list(layout.placeholders("mlruns/7/abc", metrics=False, params=False).values()) == [
         gitkeep,
         Link(path="mlruns/7/abc/metrics", target=".metrics"),
-        Link(path="mlruns/7/abc/.metrics/.keep", target="."),
-        Link(path="mlruns/7/abc/params/.keep", target="."),
+        Link(path="mlruns/7/abc/.metrics/.keep", target="../artifacts"),
+        Link(path="mlruns/7/abc/params/.keep", target="../artifacts"),
     ]
 
 
