@@ -130,6 +130,9 @@ def _version_files(
 ) -> dict[str, bytes]:
     meta = {**version.meta, "version": number}
     meta |= {key: portable(str(meta[key])) for key in ("source", "storage_location") if meta.get(key)}
+    # A server gives the model's name where a file store gives its folder.
+    if logged := re.fullmatch(r"models:/(m-[0-9a-f]{32})", str(meta.get("storage_location"))):
+        meta["storage_location"] = f"file:./{layout.artifact_folder(Kind.LOGGED_MODEL, logged[1])}"
     newer = _time(meta, "last_updated_timestamp") >= _time(old, "last_updated_timestamp")
     files = {f"{folder}/meta.yaml": layout.dump_yaml(_united(old, meta))}
     return files | _small_files(folder, version.files, tree, newer=newer)

@@ -140,6 +140,10 @@ def _move_in(staged: Path, target: Path) -> None:
     """Rename what is staged to its place, as whole folders where there is none yet."""
     if not _exists(target):
         staged.rename(target)
+    elif staged.is_dir() and target.is_file() and target.read_bytes() == layout.METRICS_LINK.encode():
+        # Git wrote our link as a file, as it does where a system has no links.
+        target.unlink()
+        staged.rename(target)
     elif staged.is_dir() and target.is_dir():
         for child in sorted(staged.iterdir(), key=lambda each: each.is_dir()):
             _move_in(child, target / child.name)

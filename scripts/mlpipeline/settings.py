@@ -115,7 +115,8 @@ class Source:
     @property
     def shown(self) -> str:
         """The place as it may be shown: without a password."""
-        return re.sub(r"(?<=://)[^/@\s]+(?=@)", "***", self.place)
+        # Up to the last @: a password may hold one, too.
+        return re.sub(r"(?<=://)\S+(?=@)", "***", self.place)
 
 
 def source_of(uri: str, root: Path) -> Source:

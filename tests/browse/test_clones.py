@@ -82,6 +82,8 @@ def test_without_links_nothing_is_blanked(origin: Path, tmp_path: Path) -> None:
 
     unopened = {NO_METRICS: "not found", MODEL_ONLY: "not found"}
     assert found == {run: [*row[:3], unopened.get(run, row[3])] for run, row in EXPECTED.items()}
+    python(checkout, str(SCRIPTS / "history.py"), "restore")
+    assert look(checkout) == EXPECTED
 
 
 def test_mlflows_own_migration_takes_every_run(origin: Path, tmp_path: Path) -> None:
