@@ -30,6 +30,11 @@ _SHORTEST_SECRET = 8
 
 _URL_PASSWORD = re.compile(r"(?<=://)[^/@\s:]*:[^/@\s]+(?=@)")
 
+_UNFIT_NAME = re.compile(
+    r'.*[<>:"|?*\\\x00-\x1f].*|.*[. ]|(?:con|prn|aux|nul|com[1-9]|lpt[1-9])(?:\..*)?', re.IGNORECASE | re.DOTALL
+)
+"""Names that Windows has no file for: https://learn.microsoft.com/windows/win32/fileio/naming-a-file"""
+
 _SCANNED = ("params/", "tags/", "request_metadata/")
 
 
@@ -43,6 +48,7 @@ def storable(incoming: Incoming) -> Incoming:
     check = _Check()
     for record in incoming.records:
         check.sizes(record)
+        check.names(record)
     admitted: dict[tuple[Kind, str], Record] = {}
     for record in incoming.records:
         if _owners(record) & check.too_large:
@@ -78,6 +84,19 @@ class _Check:
                 self.warnings.append(
                     f"{record.kind} {record.id}: {path} has {_mebibytes(size)}; GitHub blocks at 100 MiB."
                 )
+
+    def names(self, record: Record) -> None:
+        """Warn of names that a checkout on another system cannot hold; Git then fails to check out the whole branch."""
+        unfit = [path for path in record.files if any(map(_UNFIT_NAME.fullmatch, path.split("/")))]
+        if unfit:
+            self.warnings.append(f"{record.kind} {record.id}: {unfit[0]!r} is a name that Windows cannot check out.")
+        folded: dict[str, str] = {}
+        for path in record.files:
+            other = folded.setdefault(path.casefold(), path)
+            if other != path:
+                what = f"{other!r} and {path!r} differ by case alone; Windows and macOS keep one of them"
+                self.warnings.append(f"{record.kind} {record.id}: {what}.")
+                break
 
     def without_credentials(self, record: Record) -> Record:
         files: dict[str, Content] = {}
