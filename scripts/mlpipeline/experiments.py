@@ -61,17 +61,9 @@ def homes(existing: Tree, experiments: Sequence[Experiment]) -> dict[str, Home]:
     return {name: made[identifier] for name, identifier in ids.items()}
 
 
-def edits(existing: Tree, home: Home, *, grown: bool) -> Iterator[Write]:
-    """Each of an experiment's own files that is to change.
-
-    Args:
-        existing: the branch, with the experiment already at its place.
-        home: where it goes.
-        grown: whether the job holds records of it; without that the branch's description stays as it is.
-    """
+def edits(existing: Tree, home: Home) -> Iterator[Write]:
+    """Each of an experiment's own files that is to change; the branch has it at its place already."""
     folder = f"{layout.METADATA}/{home.place}"
-    if home.held is not None and not grown and not home.moved and layout.is_portable(home.held.meta):
-        return
     before = _time(home.held.meta) if home.held else -1
     for each in sorted(home.described, key=_order):
         for path, content in each.files.items():

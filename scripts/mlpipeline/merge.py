@@ -47,17 +47,12 @@ def merge(existing: Tree, incoming: Incoming, *, whole: bool = False) -> Merge:
     numbers = registry.numbers(incoming.models, branch)
     added: list[str] = []
     updated: list[str] = []
-    grown: set[str] = set()
     holds: set[str] = set()
     filled = frozenset() if whole else frozenset(match[1] for path in tree.files if (match := _FILLED.match(path)))
     for record in incoming.records:
         place = homes[record.experiment].place
         stored = layout.record_files(registry.renumbered(record, numbers), place)
-        holds |= (
-            stored.keys()
-            | layout.placeholders(layout.metadata_folder(record, place), metrics=False, params=False).keys()
-        )
-        grown.add(place)
+        holds |= stored.keys() | _possible(record, place).keys()
         changes = [*_placeholders(tree, record, place, stored, filled), *_record_edits(tree, record, stored)]
         if not changes:
             continue
@@ -67,18 +62,11 @@ def merge(existing: Tree, incoming: Incoming, *, whole: bool = False) -> Merge:
     for write in registry.merge(tree, incoming.models, branch, numbers):
         holds.add(write.path)
         edits += [write] if _is_new(tree, write) else []
-    described = list(_experiment_edits(tree, distinct.values(), grown, anything=bool(edits)))
+    # Experiments come along with what is in them: by themselves they are nothing to persist.
+    if incoming.records or incoming.models or any(home.moved for home in distinct.values()):
+        edits += [edit for home in distinct.values() for edit in experiments.edits(tree, home)]
     holds |= {f"{layout.METADATA}/{home.place}/{path}" for home in distinct.values() for path in home.paths}
-    return Merge(edits=(*edits, *described), added=tuple(added), updated=tuple(updated), holds=frozenset(holds))
-
-
-def _experiment_edits(
-    tree: Tree, homes: Iterable[experiments.Home], grown: set[str], *, anything: bool
-) -> Iterator[Write]:
-    """Experiments come along with what is in them: by themselves they are nothing to persist."""
-    for home in homes:
-        if anything or home.moved or home.place in grown:
-            yield from experiments.edits(tree, home, grown=home.place in grown)
+    return Merge(edits=tuple(edits), added=tuple(added), updated=tuple(updated), holds=frozenset(holds))
 
 
 def _record_edits(existing: Tree, record: Record, stored: Mapping[str, Content]) -> Iterator[Write]:
