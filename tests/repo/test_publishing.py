@@ -259,6 +259,16 @@ class TestDoor:
         assert git(origin, "rev-parse", "main") == before
         assert json.loads(door(job, "--json", "--no-dry-run", ACT="true").stdout)["pushed"] is True
 
+    def test_a_reader_that_has_seen_enough_is_no_error(self, job: Job) -> None:
+        for number in range(200):
+            write_run(job.store, value=float(number), tags={"model_type": f"kind{number}"}, model=None)
+        command = f"'{sys.executable}' '{PERSIST}' --dry-run --json | true"
+
+        done = subprocess.run(["sh", "-c", command], cwd=job.checkout, capture_output=True, text=True, check=False)
+
+        assert "Traceback" not in done.stderr
+        assert "BrokenPipe" not in done.stderr
+
     def test_needs_gitpython_and_yaml_alone(self, job: Job) -> None:
         write_run(job.store)
         program = (

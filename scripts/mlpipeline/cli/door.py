@@ -149,7 +149,13 @@ def _tell(report: Report, environ: Mapping[str, str], *, as_json: bool) -> None:
         github.write_outputs(Path(path), report.outputs)
     if report.summary and (path := environ.get("GITHUB_STEP_SUMMARY")):
         github.write_summary(Path(path), report.summary)
-    if as_json:
-        print(json.dumps(dict(report.outputs), indent=2, sort_keys=False))
-    elif report.text:
-        print(report.text)
+    _print(json.dumps(dict(report.outputs), indent=2) if as_json else report.text)
+
+
+def _print(text: str) -> None:
+    try:
+        if text:
+            print(text, flush=True)
+    except BrokenPipeError:
+        # Whoever reads has seen enough, as `head` has; Python would complain once more when it closes the stream.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
