@@ -38,6 +38,25 @@ def is_id(text: str) -> bool:
     return _ID.fullmatch(text) is not None
 
 
+LONGEST_PATH, LONGEST_NAME = 1024, 255
+"""Characters of a path, and bytes of one name in it, that every file system takes."""
+
+
+def is_gits(name: str) -> bool:
+    """Whether Git, on one system or another, would take a file of this name for its own folder."""
+    return name.rstrip(". ").lower() in (".git", "git~1")
+
+
+def is_unsafe(path: str) -> bool:
+    """Whether a path that a source gave could leave its folder, or be no file of a Git repository."""
+    parts = path.split("/")
+    return (
+        len(path) > LONGEST_PATH
+        or bool(re.search(r"[\\\0]|^[A-Za-z]:", path))
+        or any(part in ("", ".", "..") or len(part.encode()) > LONGEST_NAME or is_gits(part) for part in parts)
+    )
+
+
 def experiment_id(name: str) -> str:
     """The id of an experiment in a history: 18 digits computed from the name, `0` for Default.
 

@@ -70,7 +70,7 @@ def below(folder: Path, prefix: str, *, within: Path) -> Found:
             inside = file.relative_to(folder)
             if file.is_symlink() or not file.is_file():
                 found.refused[file] = "is a symbolic link or no regular file, and was left out."
-            elif any(_is_gits(part) for part in inside.parts):
+            elif any(layout.is_gits(part) for part in inside.parts):
                 found.refused[file] = "has a name that Git keeps for itself, and was left out."
             else:
                 found.files[f"{prefix}/{inside.as_posix()}"] = file
@@ -104,8 +104,3 @@ def _local_path(location: str) -> str | None:
 def _crosses_link(path: Path, within: Path) -> bool:
     depth = len(path.relative_to(within).parts) if path.is_relative_to(within) else 2
     return any(part.is_symlink() for part in [path, *path.parents][:depth])
-
-
-def _is_gits(name: str) -> bool:
-    """Whether Git, on one system or another, would take a file of this name for its own folder."""
-    return name.rstrip(". ").lower() in (".git", "git~1")

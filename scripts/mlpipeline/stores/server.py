@@ -7,7 +7,6 @@ are fetched only from places that end in the record's id, as all that MLflow mak
 """
 
 import contextlib
-import hashlib
 import json
 import logging
 import os
@@ -31,7 +30,7 @@ import yaml
 from mlpipeline import layout
 from mlpipeline.errors import InputError, MissingDependencyError
 from mlpipeline.model import Experiment, Incoming, Kind, ModelVersion, Record, Refusal, RegisteredModel
-from mlpipeline.stores import artifacts
+from mlpipeline.stores import artifacts, shapes
 
 Known = Callable[[str], bool]
 """Tells whether the history is known to hold the record of an id as it is, so that it need not be read."""
@@ -53,9 +52,6 @@ WORKERS = 8
 
 PAGE = 500
 """Runs or traces that are asked for at once; servers refuse more than 500 traces."""
-
-LONGEST_PATH, LONGEST_NAME = 1024, 255
-"""Characters of a path, and bytes of one name in it, that every file system takes."""
 
 PROMPT_TAG = "mlflow.prompt.is_prompt"
 """The tag of a registered model that is a prompt; MLflow's client hides it, and such models unless it is asked for."""
@@ -265,7 +261,7 @@ class _Fetcher:
             for each in repository.list_artifacts(at or None):
                 if each.path in (".", at, skip):
                     continue
-                if is_unsafe(each.path) or posixpath.dirname(each.path) != at:
+                if layout.is_unsafe(each.path) or posixpath.dirname(each.path) != at:
                     unsafe.append(each.path)
                 elif each.is_dir:
                     folders.append(each.path)
@@ -429,7 +425,7 @@ class _Reader:
         small |= {f"tags/{key}": _text(value) for key, value in run.data.tags.items()}
         small |= self._inputs(run)
         for output in run.outputs.model_outputs if run.outputs else ():
-            small[f"outputs/{output.model_id}/meta.yaml"] = output_yaml(output.model_id, step=output.step)
+            small[f"outputs/{output.model_id}/meta.yaml"] = shapes.output_yaml(output.model_id, step=output.step)
             if output.model_id not in self.listed:
                 self._refuse(
                     f"logged model {output.model_id}",
@@ -456,14 +452,18 @@ class _Reader:
         """A run's `inputs/...`; the datasets among them are files of the experiment."""
         files: dict[str, bytes] = {}
         for each in run.inputs.dataset_inputs if run.inputs else ():
-            source = dataset_id(each.dataset.name, each.dataset.digest)
+            source = shapes.dataset_id(each.dataset.name, each.dataset.digest)
             tags = {tag.key: tag.value for tag in each.tags}
-            files[f"inputs/{input_id(source, run.info.run_id)}/meta.yaml"] = input_yaml(source, "DATASET", tags)
+            files[f"inputs/{shapes.input_id(source, run.info.run_id)}/meta.yaml"] = shapes.input_yaml(
+                source, "DATASET", tags
+            )
             with self.lock:
                 described = layout.dump_yaml(_without_blanks(dict(each.dataset), "schema", "profile"))
                 self.datasets[run.info.experiment_id][f"datasets/{source}/meta.yaml"] = described
         for model in run.inputs.model_inputs if run.inputs else ():
-            files[f"inputs/{input_id(model.model_id, run.info.run_id)}/meta.yaml"] = input_yaml(model.model_id, "MODEL")
+            files[f"inputs/{shapes.input_id(model.model_id, run.info.run_id)}/meta.yaml"] = shapes.input_yaml(
+                model.model_id, "MODEL"
+            )
         return files
 
     def _logged_model(self, model: Entity, experiment: str) -> Record:
@@ -549,7 +549,7 @@ class _Reader:
         folders = {path[: match.start()] for path in files for match in re.finditer("/", path)}
         safe: dict[str, bytes] = {}
         for path, data in files.items():
-            if is_unsafe(path):
+            if layout.is_unsafe(path):
                 self._refuse(f"{path!r} of {where}", "no file can have this name.", experiment)
             elif path in folders:
                 self._refuse(f"{path!r} of {where}", "another name begins with this one and '/'.", experiment)
@@ -599,7 +599,7 @@ class _Reader:
 
     def _read_registered_model(self, model: Entity, versions: Iterable[Entity], hidden_tags: Mapping[str, str]) -> None:
         where = f"registered model '{model.name}'"
-        if is_unsafe(model.name) or "/" in model.name:
+        if layout.is_unsafe(model.name) or "/" in model.name:
             return self._refuse(where, "no folder can have this name.")
         tags = {f"tags/{key}": _text(value) for key, value in {**model.tags, **hidden_tags}.items()}
         self.models.append(
@@ -685,46 +685,10 @@ def version_meta(version: Entity, *, storage_location: str) -> dict[str, object]
 
 def metric_line(metric: Entity, *, run_id: str = "") -> bytes:
     """A line of `metrics/<name>`: of a run, or with `run_id` of a logged model."""
-    # MLflow's databases hold the largest float in the place of infinity (SqlAlchemyStore.sanitize_metric_value).
-    value = metric.value * float("inf") if abs(metric.value) == sys.float_info.max else metric.value
-    fields = [metric.timestamp, value, metric.step, run_id]
+    fields = [metric.timestamp, shapes.metric_value(metric.value), metric.step, run_id]
     if metric.dataset_name and metric.dataset_digest:
         fields += [metric.dataset_name, metric.dataset_digest]
     return " ".join(str(each) for each in fields if each != "").encode() + b"\n"
-
-
-def dataset_id(name: str, digest: str) -> str:
-    """The id of a dataset in its experiment (FileStore._get_dataset_id)."""
-    return _md5(name, digest)
-
-
-def input_id(source: str, run_id: str) -> str:
-    """The id of an input of a run (FileStore._get_dataset_input_id, _get_model_input_id)."""
-    return _md5(source, run_id)
-
-
-def input_yaml(source: str, kind: str, tags: Mapping[str, str] | None = None) -> bytes:
-    """`inputs/<id>/meta.yaml`: `kind` is DATASET or MODEL. MLflow writes the source as the destination too."""
-    ends = {"source_id": source, "source_type": kind, "destination_id": source, "destination_type": "RUN"}
-    return layout.dump_yaml({**ends, "tags": dict(tags or {})})
-
-
-def output_yaml(model_id: str, *, step: int) -> bytes:
-    """`outputs/<model id>/meta.yaml`."""
-    source = {"source_id": model_id, "source_type": "RUN_OUTPUT"}
-    destination = {"destination_id": model_id, "destination_type": "MODEL_OUTPUT"}
-    return layout.dump_yaml({**source, **destination, "step": step, "tags": {}})
-
-
-def is_unsafe(path: str) -> bool:
-    """Whether a path that a server gave could leave its folder, or be no file in a Git repository."""
-    parts = path.split("/")
-    return (
-        len(path) > LONGEST_PATH
-        or bool(re.search(r"[\\\0]|^[A-Za-z]:", path))
-        or any(part in ("", ".", "..") or len(part.encode()) > LONGEST_NAME for part in parts)
-        or any(part.rstrip(". ").lower() in (".git", "git~1") for part in parts)
-    )
 
 
 def hidden(text: str) -> str:
@@ -969,10 +933,6 @@ def _model_id(version: Entity) -> str:
 
 def _text(value: object) -> bytes:
     return ("" if value is None else str(value)).encode()
-
-
-def _md5(*texts: str) -> str:
-    return hashlib.md5("".join(texts).encode(), usedforsecurity=False).hexdigest()
 
 
 def _is_plain(value: object) -> bool:

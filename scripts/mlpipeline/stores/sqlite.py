@@ -6,12 +6,9 @@ of MLflow 1.30 to 3.17; what a database can hold is seen by its tables, not by i
 place for is refused by kind, with a count; what cannot be read is refused by name, and nothing else is held up by it.
 """
 
-import hashlib
 import json
-import math
 import re
 import sqlite3
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import closing
@@ -24,7 +21,7 @@ from typing import Any
 from mlpipeline import layout
 from mlpipeline.errors import InputError, UnknownSchemaError
 from mlpipeline.model import Content, Experiment, Incoming, Kind, ModelVersion, Record, Refusal, RegisteredModel
-from mlpipeline.stores import artifacts
+from mlpipeline.stores import artifacts, shapes
 
 Known = Callable[[str], bool]
 """Tells whether the history is known to hold the record with an id as it is, so that it need not be told again."""
@@ -103,9 +100,6 @@ _LOGGED_MODEL_URI = re.compile(r"models:/(m-\w+)")
 _REMOTE = re.compile(r"(?!file:)([A-Za-z][A-Za-z0-9+.-]+):")
 _SERVED = "mlflow-artifacts"
 _STATUS = {name: number for number, name in layout.RUN_STATUS.items()}
-_LONGEST_NAME = 255
-"""Bytes that a file's name may have, on all usual file systems."""
-
 _TRACE_NAME = "tags/mlflow.traceName"
 _SPANS_PLACE = "tags/mlflow.trace.spansLocation"
 _TOKENS = (
@@ -387,13 +381,15 @@ class _Reader:
             source, destination = row["source_id"], row["destination_id"]
             match row["source_type"], row["destination_type"]:
                 case "DATASET", "RUN" if source in datasets:
-                    meta = _edge(datasets[source], "DATASET", "RUN", tags[row["input_uuid"]])
-                    edges[destination][f"inputs/{_md5(datasets[source], _text(destination))}/meta.yaml"] = meta
+                    meta = shapes.input_yaml(datasets[source], "DATASET", tags[row["input_uuid"]])
+                    edges[destination][f"inputs/{shapes.input_id(datasets[source], _text(destination))}/meta.yaml"] = (
+                        meta
+                    )
                 case "RUN_INPUT", "MODEL_INPUT":
-                    meta = _edge(_text(destination), "MODEL", "RUN", {})
-                    edges[source][f"inputs/{_md5(_text(destination), _text(source))}/meta.yaml"] = meta
+                    meta = shapes.input_yaml(_text(destination), "MODEL")
+                    edges[source][f"inputs/{shapes.input_id(_text(destination), _text(source))}/meta.yaml"] = meta
                 case "RUN_OUTPUT", "MODEL_OUTPUT":
-                    meta = _edge(_text(destination), "RUN_OUTPUT", "MODEL_OUTPUT", {}, step=row["step"] or 0)
+                    meta = shapes.output_yaml(_text(destination), step=row["step"] or 0)
                     edges[source][f"outputs/{_text(destination)}/meta.yaml"] = meta
                 case _:
                     self.homeless["inputs of runs that lead to nothing known"] += 1
@@ -431,7 +427,7 @@ class _Reader:
     def _aliases(self, aliases: Mapping[str, object], numbers: Container[int], where: str) -> dict[str, int]:
         fit: dict[str, int] = {}
         for alias, number in aliases.items():
-            if _is_unfit(alias) or "/" in alias:
+            if layout.is_unsafe(alias) or "/" in alias:
                 self._refuse(where, f"the alias {alias!r} was left out: no file can have this name.")
             elif not isinstance(number, int) or number not in numbers:
                 self._refuse(where, f"the alias {alias!r} was left out: the model has no version {number}.")
@@ -488,7 +484,7 @@ class _Reader:
         folders = {path[: match.start()] for path in files for match in re.finditer("/", path)}
         fit: dict[str, Content] = {}
         for path, content in files.items():
-            if _is_unfit(path):
+            if layout.is_unsafe(path):
                 self._refuse(where, f"{path!r} was left out: no file can have this name.", experiment)
             elif path in folders:
                 self._refuse(where, f"{path!r} was left out: another name begins with it and '/'.", experiment)
@@ -708,7 +704,7 @@ def _assessment(row: sqlite3.Row) -> dict[str, object]:
 
 
 def _registered_model(row: sqlite3.Row, name: str, aliases: Mapping[str, int]) -> dict[str, object]:
-    if _is_unfit(name) or set(name) & set("/%"):
+    if layout.is_unsafe(name) or set(name) & set("/%"):
         raise _MalformedError("no folder can have its name")
     return {
         "aliases": {alias: str(number) for alias, number in sorted(aliases.items())},
@@ -757,19 +753,7 @@ def _dataset(row: sqlite3.Row) -> dict[str, object]:
 
 
 def _dataset_id(row: sqlite3.Row) -> str:
-    return _md5(_text(row["name"]), _text(row["digest"]))
-
-
-def _edge(source: str, source_type: str, destination_type: str, tags: Mapping[str, str], **more: object) -> bytes:
-    # The file store names the source as the destination, too.
-    ends = {"source_type": source_type, "source_id": source}
-    ends |= {"destination_type": destination_type, "destination_id": source}
-    return layout.dump_yaml({**ends, "tags": dict(tags), **more})
-
-
-def _md5(*texts: str) -> str:
-    """How the file store makes ids of what has none (FileStore._get_dataset_id and _get_dataset_input_id)."""
-    return hashlib.md5("".join(texts).encode(), usedforsecurity=False).hexdigest()
+    return shapes.dataset_id(_text(row["name"]), _text(row["digest"]))
 
 
 def _files(rows: Iterable[Iterable[Any]], folder: str) -> dict[object, dict[str, bytes]]:
@@ -795,24 +779,12 @@ def _lines(line: Callable[[sqlite3.Row], str], rows: Iterable[sqlite3.Row], name
         raise _MalformedError(f"its metric {name!r} holds what cannot be read: {error}") from error
 
 
-def _is_unfit(path: str) -> bool:
-    """Whether a path could leave its folder, or be no file of a Git repository."""
-    parts = path.split("/")
-    return (
-        bool(re.search(r"[\\\0]|^[A-Za-z]:", path))
-        or any(part in ("", ".", "..") or len(part.encode()) > _LONGEST_NAME for part in parts)
-        or any(part.rstrip(". ").lower() in (".git", "git~1") for part in parts)
-    )
-
-
 def _number(value: object) -> str:
-    """A metric's value without loss; MLflow's SQL store writes the largest double for infinity."""
     if value is None:  # as SQLite stores NaN
         return "nan"
     if not isinstance(value, int | float):
         raise _MalformedError(f"{value!r} is no number")
-    number = float(value)
-    return repr(math.copysign(math.inf, number) if abs(number) == sys.float_info.max else number)
+    return shapes.metric_value(value)
 
 
 def _whole(value: object) -> int:
