@@ -197,47 +197,45 @@ class Checkout:
             return Moved(followed=False, reason=_last_line(error))
         if self.commit("HEAD") == commit:
             return Moved(followed=True)
-        with self._set_aside(replaceable) as kept:
-            try:
+        try:
+            with self._set_aside(replaceable) as aside:
                 # Git takes ignored files for expendable; a user's ignored file is theirs all the same.
                 self._repo.git.merge("--ff-only", "--no-overwrite-ignore", "--quiet", commit)
-            except GitCommandError as error:
-                return Moved(followed=False, reason=_explain_merge(error))
-            kept.clear()
+        except GitCommandError as error:
+            return Moved(followed=False, reason=_explain_merge(error))
+        except OSError as error:
+            return Moved(followed=False, reason=str(error))
+        self._restore_missing(aside)
+        self._remove_empty_folders(aside)
         return Moved(followed=True)
 
     @contextmanager
     def _set_aside(self, files: Iterable[str]) -> Iterator[list[str]]:
-        """Move files away for the time of the block; those still in the yielded list at its end come back."""
-        moved: list[str] = []
-        self.bundle_folder().mkdir(exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self.bundle_folder(), prefix="aside-") as folder:
+        """Drop files, unless the block fails: then each comes back to its place. Gives the paths that went."""
+        keeping = self.bundle_folder()
+        keeping.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=keeping, prefix="aside-") as folder:
+            moved: list[str] = []
             try:
                 for path in sorted(files):
                     target = Path(folder, path)
                     target.parent.mkdir(parents=True, exist_ok=True)
                     (self.top / path).rename(target)
                     moved.append(path)
-                kept = list(moved)
-                yield kept
+                yield moved
             except BaseException:
-                kept = moved
-                raise
-            finally:
-                for path in kept:
+                for path in moved:
                     (self.top / path).parent.mkdir(parents=True, exist_ok=True)
                     Path(folder, path).replace(self.top / path)
-        if not kept:
-            self._restore_missing(moved)
-            self._remove_empty_folders(moved)
+                raise
         with suppress(OSError):
-            self.bundle_folder().rmdir()
+            keeping.rmdir()
 
     def _restore_missing(self, paths: Sequence[str]) -> None:
-        """Check out again what was set aside although the new commit did not change it."""
+        """Check out again what git left out, because the new commit holds it as the old one did."""
         folders = sorted({str(PurePosixPath(path).parent) for path in paths})
-        missing = self._repo.git.ls_files("-z", "--deleted", "--", *folders) if folders else ""
-        if names := [name for name in missing.split("\0") if name]:
+        missing = str(self._repo.git.ls_files("-z", "--deleted", "--", *folders)).split("\0") if folders else []
+        if names := sorted(set(missing) & set(paths)):
             self._repo.git.checkout_index("--quiet", "--", *names)
 
     def _remove_empty_folders(self, paths: Iterable[str]) -> None:
