@@ -88,11 +88,10 @@ def _renamed(experiment: Experiment, own: Mapping[str, Held]) -> str | None:
 def _home(identifier: str, held: Held | None, described: Sequence[Experiment]) -> Home:
     descriptions = [held.meta] if held else []
     meta = reduce(_united, [*descriptions, *(each.meta for each in described)])
-    deleted = meta.get("lifecycle_stage", "active") != "active"
     placed = {**meta, "experiment_id": identifier, "artifact_location": f"file:./{layout.ARTIFACTS}"}
     return Home(
         held=held,
-        place=f".trash/{identifier}" if deleted else identifier,
+        place=f".trash/{identifier}" if layout.is_deleted(meta) else identifier,
         described=tuple(described),
         meta=placed,
     )
@@ -100,7 +99,7 @@ def _home(identifier: str, held: Held | None, described: Sequence[Experiment]) -
 
 def _united(one: Mapping[str, object], other: Mapping[str, object]) -> dict[str, object]:
     """Two descriptions of one experiment: as old as the first, as new as the last; deleted if the last says so."""
-    first, last = sorted((one, other), key=lambda meta: (_time(meta), _is_deleted(meta), _neutral(meta)))
+    first, last = sorted((one, other), key=lambda meta: (_time(meta), layout.is_deleted(meta), _neutral(meta)))
     created = [time for meta in (one, other) if isinstance(time := meta.get("creation_time"), int)]
     return {**first, **last} | ({"creation_time": min(created)} if created else {})
 
@@ -108,10 +107,6 @@ def _united(one: Mapping[str, object], other: Mapping[str, object]) -> dict[str,
 def _neutral(meta: Mapping[str, object]) -> bytes:
     """A description without what differs between a job and the history, for ordering."""
     return layout.dump_yaml({key: meta[key] for key in meta if key not in ("experiment_id", "artifact_location")})
-
-
-def _is_deleted(meta: Mapping[str, object]) -> bool:
-    return meta.get("lifecycle_stage", "active") != "active"
 
 
 def _time(meta: Mapping[str, object]) -> int:
@@ -124,5 +119,5 @@ def _order(experiment: Experiment) -> tuple[int, str]:
 
 
 def _changed(existing: Tree, edit: Write) -> Iterator[Write]:
-    if existing.files.get(edit.path) != existing.blob_id(edit.content):
+    if layout.differs(existing, edit.path, edit.content):
         yield edit

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import yaml
 
-from mlpipeline.model import Content, Kind, Link, Record, Write
+from mlpipeline.model import Content, Kind, Link, Record, Tree, Write
 
 METADATA = "mlruns"
 ARTIFACTS = "mlflow-artifacts"
@@ -101,6 +101,16 @@ def is_portable(meta: Mapping[str, object]) -> bool:
         for key in _LOCATED
         if meta.get(key) not in (None, "")
     )
+
+
+def is_deleted(meta: Mapping[str, object]) -> bool:
+    """Whether a description says that what it describes was deleted."""
+    return meta.get("lifecycle_stage", "active") != "active"
+
+
+def differs(tree: Tree, path: str, content: Content) -> bool:
+    """Whether a tree does not hold just this content at a path."""
+    return tree.files.get(path) != tree.blob_id(content)
 
 
 def record_of(path: str) -> tuple[str | None, str | None]:

@@ -61,7 +61,7 @@ def merge(existing: Tree, incoming: Incoming, *, whole: bool = False) -> Merge:
             (updated if next(iter(stored)) in tree.files else added).append(record.id)
     for write in registry.merge(tree, incoming.models, branch, numbers):
         holds.add(write.path)
-        edits += [write] if _is_new(tree, write) else []
+        edits += [write] if layout.differs(tree, write.path, write.content) else []
     # Experiments come along with what is in them: by themselves they are nothing to persist.
     if incoming.records or incoming.models or any(home.moved for home in distinct.values()):
         edits += [edit for home in distinct.values() for edit in experiments.edits(tree, home)]
@@ -70,7 +70,7 @@ def merge(existing: Tree, incoming: Incoming, *, whole: bool = False) -> Merge:
 
 
 def _record_edits(existing: Tree, record: Record, stored: Mapping[str, Content]) -> Iterator[Write]:
-    changed = [path for path, content in stored.items() if existing.files.get(path) != existing.blob_id(content)]
+    changed = [path for path, content in stored.items() if layout.differs(existing, path, content)]
     described = next(iter(stored))
     if described not in existing.files:
         yield from (Write(path=path, content=stored[path]) for path in changed)
@@ -79,7 +79,7 @@ def _record_edits(existing: Tree, record: Record, stored: Mapping[str, Content])
     newer = _newness(record, stored[described]) > _newness(record, old[described])
     for path in changed:
         content = _united(record, path, old.get(path), stored[path], newer=newer, exists=path in existing.files)
-        if content is not None and _is_new(existing, Write(path=path, content=content)):
+        if content is not None and layout.differs(existing, path, content):
             yield Write(path=path, content=content)
 
 
@@ -103,10 +103,6 @@ def _placeholders(
 
 def _possible(record: Record, place: str) -> Mapping[str, Edit]:
     return layout.placeholders(layout.metadata_folder(record, place), metrics=False, params=False)
-
-
-def _is_new(tree: Tree, write: Write) -> bool:
-    return tree.files.get(write.path) != tree.blob_id(write.content)
 
 
 def _united(  # noqa: PLR0913 - two states of one file, and what is known of them
@@ -140,8 +136,7 @@ def _newness(record: Record, described: Content) -> tuple[int, bool, bool, bytes
     data = described if isinstance(described, bytes) else described.read_bytes()
     values = layout.load_yaml(data)
     when = values.get(_TIMES[record.kind])
-    deleted = values.get("lifecycle_stage", "active") != "active"
-    return when if isinstance(when, int) else 0, deleted, layout.is_portable(values), data
+    return when if isinstance(when, int) else 0, layout.is_deleted(values), layout.is_portable(values), data
 
 
 def _with_moves(tree: Tree, homes: Iterable[experiments.Home]) -> Tree:

@@ -261,6 +261,11 @@ class Choice:
         """The run to promote, if any run can be."""
         return self.ranking[0] if self.ranking else None
 
+    @property
+    def runs(self) -> int:
+        """How many runs the history holds."""
+        return len(self.ranking) + sum(map(len, self.excluded.values()))
+
 
 Status = Literal["persisted", "nothing-new", "skipped", "failed"]
 

@@ -41,9 +41,9 @@ def promote(tree: Tree, choice: Choice, previous: Sequence[str]) -> list[Edit]:
         ]
         stale -= {edit.path for edit in made}
         edits += made
-    if choice.best:
-        edits += _promoted(tree, choice, choice.best)
-    elif any(path.startswith(f"{layout.PROMOTED}/") for path in tree.files):
+        if champion is choice.best:
+            edits += _promoted(champion, files, metadata)
+    if choice.best is None and any(path.startswith(f"{layout.PROMOTED}/") for path in tree.files):
         edits.append(Delete(path=layout.PROMOTED))
     return [*(Delete(path=path) for path in sorted(stale)), *edits]
 
@@ -122,15 +122,14 @@ def iso(milliseconds: int | None) -> str | None:
         return None
 
 
-def _promoted(tree: Tree, choice: Choice, best: Candidate) -> Iterator[Edit]:
-    files = model_files(tree, best)
+def _promoted(best: Candidate, files: Mapping[str, str], metadata: bytes) -> Iterator[Edit]:
     yield Delete(path=layout.PROMOTED)
     if best.model is not None and "MLmodel" in files:
         yield Copy(path=layout.PROMOTED, source=best.model)
     for name in (f"model.{kind}" for kind in FORMATS):
         if name in files:
             yield Copy(path=f"{layout.PROMOTED}/{name}", source=files[name])
-    yield Write(path=f"{layout.PROMOTED}/metadata.json", content=json_bytes(describe(tree, best, choice, files)))
+    yield Write(path=f"{layout.PROMOTED}/metadata.json", content=metadata)
 
 
 def _algorithm_files(algorithm: str) -> list[str]:

@@ -65,7 +65,7 @@ class Built:
     Attributes:
         tip: the commit it was built on.
         commit: the new commit; the tip itself where there is nothing to add.
-        tree: the history in that commit.
+        tree: the history in that commit, without what is derived from it.
         incoming: what was merged.
         merged: what merging made of it.
         choice: the ranking in it.
@@ -158,7 +158,7 @@ class Publication:
         choice = selection.choose(history.candidates(tree, self.settings.rule), self.settings.rule)
         previous = history.previous_info(before)
         derived: list[Edit] = []
-        if history.counts(tree)["runs"]:
+        if choice.runs:
             derived = promotion.promote(tree, choice, metadata.promoted_algorithms(previous))
             info = metadata.info(tree, choice, tree.folder_id(layout.METADATA))
             derived.append(Write(path=layout.INFO, content=info))
@@ -176,7 +176,7 @@ class Publication:
         return Built(
             tip=tip,
             commit=tip if unchanged else commit,
-            tree=self._tree(commit),
+            tree=tree,
             incoming=incoming,
             merged=merged,
             choice=choice,
@@ -243,7 +243,7 @@ class Publication:
     def _nothing_new(self, built: Built) -> Result:
         moved = self._update_checkout(built)
         reason = f"{self._target} already holds every run"
-        if not history.counts(built.tree)["runs"]:
+        if not built.choice.runs:
             reason = f"there are no runs, neither in {self.where} nor in the history"
         outcome = self._outcome(built, status="nothing-new", reason=reason, moved=moved)
         return Result(outcome=replace(outcome, commit_sha=built.tip), built=built)
@@ -329,7 +329,7 @@ def _messages(built: Built, moved: Moved | None) -> Iterator[tuple[str, str]]:
         yield "error" if refusal.remedy else "warning", str(refusal)
     for warning in built.incoming.warnings:
         yield "warning", warning
-    if built.choice.best is None and history.counts(built.tree)["runs"]:
+    if built.choice.best is None and built.choice.runs:
         yield "warning", f"No run can be promoted: {_excluded(built.choice)}."
     elif built.choice.best:
         missing = promotion.missing_formats(promotion.model_files(built.tree, built.choice.best))

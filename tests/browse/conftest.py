@@ -5,15 +5,14 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from support.web import wait_for
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
@@ -70,24 +69,13 @@ def _serving(cwd: Path, *command: str, health: str) -> Iterator[str]:
             start_new_session=True,
         )
         try:
-            _wait_for(address + health, process, cwd.parent / "server.log")
+            wait_for(address + health, process, cwd.parent / "server.log")
             yield address
         finally:
             # MLflow's servers spawn workers of their own, and those lag behind.
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-
-
-def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(300):
-        assert process.poll() is None, log.read_text(encoding="utf-8")
-        try:
-            with urllib.request.urlopen(url, timeout=2):  # noqa: S310 - the loopback
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.2)
-    pytest.fail(f"no answer from {url}: {log.read_text(encoding='utf-8')}")
 
 
 @pytest.fixture

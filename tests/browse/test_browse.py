@@ -3,7 +3,6 @@
 import hashlib
 import json
 import subprocess
-import urllib.request
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -12,6 +11,7 @@ import jsonschema
 import pytest
 
 from support.gitrepo import clone, files, git
+from support.web import ask
 
 from .conftest import SCRIPTS, Demo, python
 
@@ -38,16 +38,6 @@ for run in mlflow.search_runs(search_all_experiments=True, output_format="list")
     })
 print(json.dumps(table))
 """
-
-
-def ask(url: str, **body: object) -> dict[str, object]:
-    request = urllib.request.Request(url, headers={"Content-Type": "application/json"})  # noqa: S310 - the loopback
-    if body:
-        request.data = json.dumps(body).encode()
-    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - the loopback
-        loaded = json.load(answer)
-    assert isinstance(loaded, dict)
-    return loaded
 
 
 def test_the_demo_tells_what_it_did(demo: Demo) -> None:

@@ -6,10 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import tomllib
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -18,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from support.gitrepo import clone, make_origin
+from support.web import wait_for
 
 PROJECT = Path(__file__).parents[2]
 
@@ -81,7 +79,7 @@ class History:
                 command, cwd=cwd, env=self.environ, stdout=out, stderr=out, start_new_session=True
             )
             try:
-                _wait_for(f"http://127.0.0.1:{port}/health", process, log)
+                wait_for(f"http://127.0.0.1:{port}/health", process, log)
                 yield f"http://127.0.0.1:{port}"
             finally:
                 # The server's worker is a process of its own, in the same group.
@@ -138,14 +136,3 @@ def _installed(site: Path) -> Path:
     ]
     (described / "entry_points.txt").write_text("\n".join(lines) + "\n")
     return site
-
-
-def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(300):
-        assert process.poll() is None, log.read_text(encoding="utf-8")
-        try:
-            with urllib.request.urlopen(url, timeout=2):  # noqa: S310 - the loopback
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.2)
-    pytest.fail(f"no answer from {url}: {log.read_text(encoding='utf-8')}")

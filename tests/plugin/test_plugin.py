@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from support.gitrepo import git
+from support.web import ask
 
 from .conftest import PROJECT, History
 
@@ -331,16 +332,6 @@ print(json.dumps({"runs": {run.info.run_name: run.data.metrics for run in found}
     assert done.told == {"runs": {"ridge": {"val_rmse": 2.5}}, "models": 1}
     for named in (ridge / "metrics/loss", bare, model):
         assert done.errors.count(str(named)) == 1
-
-
-def ask(url: str, **body: object) -> dict[str, object]:
-    request = urllib.request.Request(url, headers={"Content-Type": "application/json"})  # noqa: S310 - the loopback
-    if body:
-        request.data = json.dumps(body).encode()
-    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - the loopback
-        loaded = json.load(answer)
-    assert isinstance(loaded, dict)
-    return loaded
 
 
 @pytest.mark.parametrize("bare", [False, True], ids=["from elsewhere", "bare command"])

@@ -140,7 +140,7 @@ def _candidate(  # noqa: PLR0913 - one place joins what several reads brought
         experiment=names.get(place, ""),
         algorithm=algorithm_name(next((_text(each) for each in stated if each), "")),
         status=layout.RUN_STATUS.get(_number(meta.get("status")) or 1, "RUNNING"),
-        deleted=meta.get("lifecycle_stage", "active") != "active" or place.startswith(".trash/"),
+        deleted=layout.is_deleted(meta) or place.startswith(".trash/"),
         start_time=_number(meta.get("start_time")),
         end_time=_number(meta.get("end_time")),
         value=value,
