@@ -31,7 +31,7 @@ lint: ## Check style and types
 		&& "$$python" -m mypy
 
 .PHONY: format
-format: ## Rewrite the sources in the house style
+format: ## Rewrite the sources in one style
 	@python=$$($(INSTALL) dev --venv "$(VENV)") && "$$python" -m ruff check --fix && "$$python" -m ruff format
 
 .PHONY: lock

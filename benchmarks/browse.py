@@ -21,9 +21,10 @@ from pathlib import Path
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
-from mlpipeline import layout  # noqa: E402 - the package lies beside its doors
-from mlpipeline.model import Kind  # noqa: E402
-from mlpipeline.tabular import Table  # noqa: E402
+from mlpipeline.core.documents import dump_yaml
+from mlpipeline.core.records import Kind
+from mlpipeline.history.paths import ARTIFACTS, METADATA, artifact_folder, experiment_id
+from mlpipeline.reports.tables import Table
 
 EXPERIMENTS = 4
 START = 1_750_000_000_000
@@ -57,24 +58,24 @@ def write_history(root: Path, runs: range) -> None:
     """Runs with a logged model each, as persisting stores them: about 25 files a run."""
     for number in range(EXPERIMENTS):
         name = f"experiment-{number}"
-        folder = root / layout.METADATA / layout.experiment_id(name)
-        meta = {"name": name, "experiment_id": folder.name, "artifact_location": f"file:./{layout.ARTIFACTS}"}
+        folder = root / METADATA / experiment_id(name)
+        meta = {"name": name, "experiment_id": folder.name, "artifact_location": f"file:./{ARTIFACTS}"}
         times = {"creation_time": START, "last_update_time": START, "lifecycle_stage": "active"}
-        _put(folder / "meta.yaml", layout.dump_yaml(meta | times))
+        _put(folder / "meta.yaml", dump_yaml(meta | times))
     for number in runs:
         _write_run(root, number)
 
 
 def _write_run(root: Path, number: int) -> None:
-    experiment = layout.experiment_id(f"experiment-{number % EXPERIMENTS}")
+    experiment = experiment_id(f"experiment-{number % EXPERIMENTS}")
     # Ids are spread as random ones are, and the same every time.
     run = f"{(number * 0x9E3779B97F4A7C15F39CC0605CEDC835) % 2**128:032x}"
     model, start = f"m-{run}", START + number * 60_000
-    folder = root / layout.METADATA / experiment / run
+    folder = root / METADATA / experiment / run
     times = {"start_time": start, "end_time": start + 30_000, "status": 3, "lifecycle_stage": "active"}
-    place = {"experiment_id": experiment, "artifact_uri": f"file:./{layout.artifact_folder(Kind.RUN, run)}"}
+    place = {"experiment_id": experiment, "artifact_uri": f"file:./{artifact_folder(Kind.RUN, run)}"}
     named = {"run_id": run, "run_name": f"run-{number}", "user_id": "bench", "source_type": 4, "tags": []}
-    _put(folder / "meta.yaml", layout.dump_yaml(times | place | named))
+    _put(folder / "meta.yaml", dump_yaml(times | place | named))
     params = {"model": "ridge", "alpha": number / 7, "seed": 42, "depth": number % 9}
     tags = {"model_type": "ridge", "mlflow.runName": f"run-{number}", "git.commit": run + run[:8], "seed": 42}
     metrics = {f"{part}_{name}": 50 + number % 997 / 10 for part in ("val", "test") for name in ("rmse", "mae", "r2")}
@@ -86,19 +87,17 @@ def _write_run(root: Path, number: int) -> None:
         _put(folder / "metrics" / name, f"{start} {value} 0\n".encode())
     _put(folder / "artifacts" / ".gitkeep", b"")
     output = {"source_type": "RUN_OUTPUT", "source_id": model, "destination_type": "MODEL_OUTPUT", "tags": {}}
-    _put(folder / "outputs" / model / "meta.yaml", layout.dump_yaml({**output, "destination_id": model, "step": 0}))
+    _put(folder / "outputs" / model / "meta.yaml", dump_yaml({**output, "destination_id": model, "step": 0}))
     _write_model(root, experiment, run, created=start)
 
 
 def _write_model(root: Path, experiment: str, run: str, *, created: int) -> None:
     model = f"m-{run}"
-    artifacts = layout.artifact_folder(Kind.LOGGED_MODEL, model)
-    folder = root / layout.METADATA / experiment / "models" / model
+    artifacts = artifact_folder(Kind.LOGGED_MODEL, model)
+    folder = root / METADATA / experiment / "models" / model
     meta = {"model_id": model, "name": "model", "experiment_id": experiment, "source_run_id": run, "status": 2}
     rest = {"artifact_location": f"file:./{artifacts}", "creation_timestamp": created, "status_message": None}
-    _put(
-        folder / "meta.yaml", layout.dump_yaml({**meta, **rest, "last_updated_timestamp": created, "model_type": None})
-    )
+    _put(folder / "meta.yaml", dump_yaml({**meta, **rest, "last_updated_timestamp": created, "model_type": None}))
     _put(folder / "params" / "alpha", b"1.0")
     _put(folder / "metrics" / "val_rmse", f"{created} 1.0 0 {run}\n".encode())
     _put(root / artifacts / "MLmodel", f"model_id: {model}\n".encode())
@@ -133,10 +132,10 @@ def median(measure: Callable[[int], Timing], repetitions: int) -> Timing:
 
 def measure(root: Path, runs: int, repetitions: int) -> dict[str, tuple[Timing | None, Timing]]:
     """Seconds with MLflow's file store, where it does such a thing, and with ours."""
-    door = [sys.executable, str(SCRIPTS / "history.py")]
+    command = [sys.executable, str(SCRIPTS / "history.py")]
     cache_home = root.parent / "cache"
     os.environ["XDG_CACHE_HOME"] = str(cache_home)
-    refresh = [*door, "ui", "--refresh-only", "--repository", str(root)]
+    refresh = [*command, "ui", "--refresh-only", "--repository", str(root)]
 
     def first(_: int) -> Timing:
         shutil.rmtree(cache_home, ignore_errors=True)
@@ -162,7 +161,7 @@ def measure(root: Path, runs: int, repetitions: int) -> dict[str, tuple[Timing |
         )
     for name in ("list", "list --all --limit 0"):
         _say(f"history.py {name}")
-        listing = [*door, *name.split(), "--repository", str(root)]
+        listing = [*command, *name.split(), "--repository", str(root)]
         found[f"history.py {name}"] = None, median(lambda _: timed(listing, root), repetitions)  # noqa: B023
     return found
 

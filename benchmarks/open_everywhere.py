@@ -20,7 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from mlpipeline.tabular import Table  # noqa: E402 - the package lies beside its scripts
+from mlpipeline.reports.tables import Table
 
 COLUMNS = {
     "runs": "runs on disk",

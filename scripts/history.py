@@ -1,5 +1,5 @@
 """Browse, restore and inspect the history of runs in a repository; `--help` tells more."""
 
-from mlpipeline.cli.history import main
+from mlpipeline.cli.history.main import main
 
 raise SystemExit(main())

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["support.jobs", "support.histories"]
+
 _FOREIGN = ("GIT_", "GITHUB_", "MLFLOW_", "ACT", "RUNNER_", "INPUT_")
 
 

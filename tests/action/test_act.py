@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
-from mlpipeline import layout
 from mlpipeline.cli import install
+from mlpipeline.history.paths import ARTIFACTS, INFO, METADATA, MODELS
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
@@ -22,7 +22,7 @@ HOME = Path.home()  # the caches of uv and pip are read from the real one, whate
 PUBLISHED = ("action.yml", "actions", "scripts", "requirements")
 """What of this repository the actions need: the rest is left out of the copy that act reads."""
 CANDIDATES = "candidates:\n  - model: dummy\n  - model: ridge\n"
-HISTORY = {layout.METADATA, layout.ARTIFACTS, layout.MODELS, "deployment", layout.INFO}
+HISTORY = {METADATA, ARTIFACTS, MODELS, "deployment", INFO}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,12 +54,12 @@ class Result:
     def outputs(self, step: str) -> dict[str, str]:
         return dict(self.steps[step]["outputs"])
 
-    def written_by_door(self, step: str, door: str = "door") -> set[str]:
-        """The outputs that a door set inside an action's step, declared by the action or not."""
+    def written_by_command(self, step: str, command: str = "command") -> set[str]:
+        """The outputs that a command set inside an action's step, declared by the action or not."""
         return {
             event["name"]
             for event in self.events
-            if event.get("command") == "set-output" and event["stepID"] == [step, door]
+            if event.get("command") == "set-output" and event["stepID"] == [step, command]
         }
 
 
@@ -225,7 +225,7 @@ def test_the_four_actions_in_somebodys_workflow(consumer: Consumer) -> None:
     assert {path.partition("/")[0] for path in tree} - {".github", "two candidates.yaml"} == HISTORY
     assert f"{persisted['model_path']}/MLmodel" in tree
     assert len([path for path in tree if re.fullmatch(r"mlruns/\d+/[0-9a-f]{32}/meta\.yaml", path)]) == 2
-    info = json.loads(consumer.git("show", f"main:{layout.INFO}"))
+    info = json.loads(consumer.git("show", f"main:{INFO}"))
     assert info["best"]["run_id"] == trained["best_run_id"]
 
     for heading in ("### Data\n", "### Preprocessing\n", "### Training: ", "### MLflow persistence\n"):
@@ -236,7 +236,7 @@ def test_the_four_actions_in_somebodys_workflow(consumer: Consumer) -> None:
         "training": "training",
         "persistence": "mlflow-persistence",
     }.items():
-        assert result.written_by_door(step) == declared(f"actions/{folder}")
+        assert result.written_by_command(step) == declared(f"actions/{folder}")
 
 
 def test_the_whole_pipeline_as_one_action(consumer: Consumer) -> None:

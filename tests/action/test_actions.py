@@ -11,30 +11,30 @@ from unittest.mock import Mock
 import pytest
 import yaml
 
-from mlpipeline.cli import door, load_data, persist, preprocess, train
+from mlpipeline.cli import entry, load_data, persist, preprocess, train
 
 ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """A step of an action that calls a door.
+    """A step of an action that calls a command.
 
     Attributes:
         step: the step's id.
-        door: the script's name.
-        main: the door's entry point.
-        settled: the flags that the action settles itself or leaves to the door.
+        command: the script's name.
+        main: the command's entry point.
+        settled: the flags that the action settles itself or leaves to the command.
     """
 
     step: str
-    door: str
+    command: str
     main: Callable[[list[str]], int]
     settled: frozenset[str] = frozenset()
 
 
-def call(main: Callable[[list[str]], int], name: str, step: str = "door", settled: str = "") -> Call:
-    return Call(step=step, door=f"{name}.py", main=main, settled=frozenset(settled.split()))
+def call(main: Callable[[list[str]], int], name: str, step: str = "command", settled: str = "") -> Call:
+    return Call(step=step, command=f"{name}.py", main=main, settled=frozenset(settled.split()))
 
 
 ACTIONS = {
@@ -66,11 +66,11 @@ def variable(name: str) -> str:
 
 @pytest.fixture
 def flags_of(monkeypatch: pytest.MonkeyPatch) -> Callable[[Call], dict[str, argparse.Action]]:
-    """The flags that a door's parser takes, by name, without `--help` and `--json`."""
+    """The flags that a command's parser takes, by name, without `--help` and `--json`."""
 
     def find(asked: Call) -> dict[str, argparse.Action]:
         run = Mock(return_value=0)
-        monkeypatch.setattr(door, "run", run)
+        monkeypatch.setattr(entry, "run", run)
         asked.main([])
         parser: argparse.ArgumentParser = run.call_args.args[0]
         flags = {flag.option_strings[0].removeprefix("--"): flag for flag in parser._actions if flag.option_strings}
@@ -110,10 +110,10 @@ def test_every_input_is_handed_to_its_flag(folder: str, flags_of: Flags) -> None
     for asked in ACTIONS[folder]:
         called = step(action, asked.step)
         flags = flags_of(asked)
-        assert f"/scripts/{asked.door}" in called["run"]
+        assert f"/scripts/{asked.command}" in called["run"]
         for name in flags.keys() - asked.settled:
             assert f"inputs.{name} " in called["env"][variable(name)]
-        handed = re.findall(r"(?<= )\S*INPUT_\S*", called["run"].partition(asked.door)[2])
+        handed = re.findall(r"(?<= )\S*INPUT_\S*", called["run"].partition(asked.command)[2])
         assert handed == [argument(name, flag) for name, flag in flags.items() if name not in asked.settled]
 
 
@@ -170,7 +170,7 @@ def test_python_is_set_up_without_touching_the_jobs_own(folder: str) -> None:
 
 
 @pytest.mark.parametrize("folder", [folder for folder in ACTIONS if folder != "."])
-def test_only_what_the_door_needs_is_installed(folder: str) -> None:
+def test_only_what_the_command_needs_is_installed(folder: str) -> None:
     lock = "persist" if folder == "actions/mlflow-persistence" else "train"
     assert f' {lock} --venv "$RUNNER_TEMP/mlpipeline-{lock}"' in step(read(folder), "install")["run"]
 

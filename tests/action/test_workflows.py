@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from mlpipeline import layout
+from mlpipeline.history.paths import ARTIFACTS, INFO, METADATA, MODELS, PROMOTED
 
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -74,10 +74,10 @@ def test_one_job_may_write() -> None:
 
 @EVERY_WORKFLOW
 def test_what_persisting_commits_starts_no_workflow(path: Path) -> None:
-    folders = [layout.METADATA, layout.ARTIFACTS, layout.MODELS, layout.PROMOTED.partition("/")[0]]
+    folders = [METADATA, ARTIFACTS, MODELS, PROMOTED.partition("/")[0]]
     # `on` is a boolean to YAML 1.1.
     ignored = yaml.safe_load(path.read_text())[True]["push"]["paths-ignore"]
-    assert set(ignored) == {*(f"{folder}/**" for folder in folders), layout.INFO}
+    assert set(ignored) == {*(f"{folder}/**" for folder in folders), INFO}
 
 
 @EVERY_WORKFLOW

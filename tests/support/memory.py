@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mlpipeline.model import Content, Copy, Delete, Edit, Link, Write
+from mlpipeline.core.edits import Content, Copy, Delete, Edit, Link, Write
 
 
 @dataclass(frozen=True)

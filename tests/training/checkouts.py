@@ -20,7 +20,7 @@ SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 @dataclass(frozen=True)
 class Called:
-    """What a door left behind."""
+    """What a command left behind."""
 
     code: int
     out: str
@@ -39,19 +39,19 @@ class Checkout:
 
     folder: Path
 
-    def run(self, door: str, *argv: str) -> Called:
-        """Call a door in this process."""
-        main = importlib.import_module(f"mlpipeline.cli.{door}").main
+    def run(self, command: str, *argv: str) -> Called:
+        """Call a command in this process."""
+        main = importlib.import_module(f"mlpipeline.cli.{command}").main
         out, err = io.StringIO(), io.StringIO()
         forget_stores()
         with contextlib.chdir(self.folder), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             code = main(argv)
         return Called(code=code, out=out.getvalue(), err=err.getvalue())
 
-    def start(self, door: str, *argv: str) -> Called:
-        """Call a door's script, as a person does, in an environment that holds next to nothing."""
+    def start(self, command: str, *argv: str) -> Called:
+        """Call a command's script, as a person does, in an environment that holds next to nothing."""
         done = subprocess.run(
-            [sys.executable, SCRIPTS / f"{door}.py", *argv],
+            [sys.executable, SCRIPTS / f"{command}.py", *argv],
             cwd=self.folder,
             env={"PATH": os.environ["PATH"], "HOME": str(self.folder.parent), "MLFLOW_DISABLE_TELEMETRY": "true"},
             capture_output=True,
@@ -68,7 +68,7 @@ class Checkout:
 
 @dataclass(frozen=True)
 class Trained(Checkout):
-    """A checkout after training, with what each door said."""
+    """A checkout after training, with what each command said."""
 
     load: Called
     preprocess: Called

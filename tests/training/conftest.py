@@ -1,4 +1,4 @@
-"""Checkouts in which the three doors have run: once a session, because training takes seconds."""
+"""Checkouts in which the three commands have run: once a session, because training takes seconds."""
 
 import os
 from pathlib import Path
@@ -25,9 +25,9 @@ def checkout(tmp_path: Path) -> Checkout:
 
 @pytest.fixture(scope="session")
 def diabetes(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    """All defaults, each door its own process."""
+    """All defaults, each command its own process."""
     made = _checkout(tmp_path_factory.mktemp("diabetes") / "work")
-    load, preprocess, train = (made.start(door) for door in ("load_data", "preprocess", "train"))
+    load, preprocess, train = (made.start(command) for command in ("load_data", "preprocess", "train"))
     return Trained(folder=made.folder, load=load, preprocess=preprocess, train=train)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mlpipeline.errors import InputError
+from mlpipeline.core.errors import InputError
 from mlpipeline.training.candidates import DEFAULT_FILE, Candidate, read
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mlpipeline.errors import InputError
+from mlpipeline.core.errors import InputError
 from mlpipeline.training import loading, tables
 from mlpipeline.training.columns import kind_of
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlpipeline.errors import InputError
+from mlpipeline.core.errors import InputError
 from mlpipeline.training.columns import assign
 from mlpipeline.training.splitting import Split, split
 

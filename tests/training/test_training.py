@@ -19,7 +19,7 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.pyfunc import load_model, scoring_server
 
-from mlpipeline.errors import InputError, TrainingError
+from mlpipeline.core.errors import InputError, TrainingError
 from mlpipeline.training import recording
 from support.gitrepo import clone, git
 from training.checkouts import Called, Checkout, Trained, forget_stores
@@ -69,7 +69,7 @@ def train(checkout: Checkout, *argv: str) -> Called:
     return checkout.run("train", "--candidates", "candidates.yaml", "--json", *argv)
 
 
-def test_the_doors_run_in_order_on_their_defaults(diabetes: Trained) -> None:
+def test_the_commands_run_in_order_on_their_defaults(diabetes: Trained) -> None:
     assert (diabetes.load.code, diabetes.preprocess.code, diabetes.train.code) == (0, 0, 0), diabetes.train.err
     found = runs(diabetes, "diabetes-regression")
     assert sorted(found) == sorted(SIX)

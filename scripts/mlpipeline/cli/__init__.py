@@ -1,1 +1,1 @@
-"""The command line: one module a door, and `door`, the one boundary they all pass through."""
+"""The command line: one module a command, and `entry`, the one boundary they all pass through."""

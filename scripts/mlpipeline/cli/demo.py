@@ -1,4 +1,4 @@
-"""`demo.py`: does under `.demo/` what two CI jobs would do, with the project's own doors and plain git."""
+"""`demo.py`: does under `.demo/` what two CI jobs would do, with the project's own commands and plain git."""
 
 import argparse
 import json
@@ -12,9 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlpipeline.cli import door
-from mlpipeline.errors import InputError, PipelineError
-from mlpipeline.tabular import Table
+from mlpipeline.cli import entry
+from mlpipeline.core.errors import InputError, PipelineError
+from mlpipeline.reports.report import Report
+from mlpipeline.reports.tables import Table
 
 SCRIPTS = Path(__file__).parents[2]
 MARK = "made-by-the-demo"
@@ -65,7 +66,7 @@ class Persisted:
 
 def parser() -> argparse.ArgumentParser:
     """The flags of `demo.py`."""
-    made = door.parser(prog="demo.py", description=DESCRIPTION, epilog=EPILOG)
+    made = entry.parser(prog="demo.py", description=DESCRIPTION, epilog=EPILOG)
     made.add_argument(
         "--folder", type=Path, default=Path(".demo"), help="where to do it; emptied first (default: .demo)"
     )
@@ -74,10 +75,10 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `demo.py`; returns the exit code."""
-    return door.run(parser(), _work, extra="train", argv=argv)
+    return entry.run(parser(), _work, extra="train", argv=argv)
 
 
-def _work(flags: argparse.Namespace, environ: Mapping[str, str]) -> door.Report:
+def _work(flags: argparse.Namespace, environ: Mapping[str, str]) -> Report:
     demo = _Demo(folder=flags.folder.absolute(), environ=_environ(environ))
     started = time.monotonic()
     demo.begin()
@@ -87,7 +88,7 @@ def _work(flags: argparse.Namespace, environ: Mapping[str, str]) -> door.Report:
     )
     demo.run(demo.folder, "git", "clone", "--quiet", "origin.git", "clone")
     text = _story(demo, jobs, seconds=time.monotonic() - started)
-    return door.Report(
+    return Report(
         outputs={
             "folder": os.path.relpath(demo.folder),
             "runs": sum(job.runs_added for job in jobs),
@@ -155,15 +156,15 @@ class _Demo:
         self.run(checkout, "git", "push", "--quiet", "origin", "HEAD")
 
     def run(self, where: Path, program: str, *arguments: str) -> str:
-        """Run a door or git, showing the command and its progress; returns what it wrote to standard output.
+        """Run one of the scripts or git, showing it and its progress; returns what it wrote to standard output.
 
         Raises:
             PipelineError: it failed.
         """
-        is_door = program.endswith(".py")
-        shown = shlex.join(["python", f"scripts/{program}", *arguments] if is_door else [program, *arguments])
+        is_command = program.endswith(".py")
+        shown = shlex.join(["python", f"scripts/{program}", *arguments] if is_command else [program, *arguments])
         print(f"$ {shown}", file=sys.stderr, flush=True)
-        command = [sys.executable, str(SCRIPTS / program), *arguments] if is_door else [program, *arguments]
+        command = [sys.executable, str(SCRIPTS / program), *arguments] if is_command else [program, *arguments]
         done = subprocess.run(command, cwd=where, env=self.environ, stdout=subprocess.PIPE, text=True, check=False)
         if done.returncode:
             raise PipelineError(

@@ -15,8 +15,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mlpipeline.cli import door
-from mlpipeline.errors import InputError, MissingDependencyError
+from mlpipeline.cli import entry
+from mlpipeline.core.errors import InputError, MissingDependencyError
+from mlpipeline.reports.report import Report
 
 ROOT = Path(__file__).parents[3].resolve()
 LOCKS = ROOT / "requirements"
@@ -43,12 +44,12 @@ OLDER_UV_VARIABLES = {"index-url": "UV_INDEX_URL", "extra-index-url": "UV_EXTRA_
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
-    return door.run(make_parser(), _work, extra="persist", argv=argv)
+    return entry.run(make_parser(), _work, extra="persist", argv=argv)
 
 
 def make_parser() -> argparse.ArgumentParser:
     """The command's flags."""
-    parser = door.parser(
+    parser = entry.parser(
         prog="install.py",
         description="Install one lock of requirements/, its hashes checked, into a virtual environment made for it.",
         epilog="Prints the path of the environment's interpreter. One that holds the lock already is reused.",
@@ -58,14 +59,14 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _work(flags: argparse.Namespace, environ: Mapping[str, str]) -> door.Report:
+def _work(flags: argparse.Namespace, environ: Mapping[str, str]) -> Report:
     venv = Path(os.path.abspath(flags.venv))  # noqa: PTH100 - resolve() would leave the folder through a symlink
     reused = _holds(venv, flags.lock)
     if not reused:
         print(f"Installing requirements/{flags.lock}.txt into {flags.venv} ...", file=sys.stderr)
         _make(venv, flags.lock, environ)
     python = _interpreter(venv)
-    return door.Report(outputs={"python": str(python), "reused": reused}, text=str(python), summary="")
+    return Report(outputs={"python": str(python), "reused": reused}, text=str(python), summary="")
 
 
 def pins(lock: str) -> frozenset[str]:
@@ -206,4 +207,4 @@ def _interpreter(venv: Path) -> Path:
 
 def _base_python() -> str:
     # Not `sys.executable`: with an environment active that may be the very one to be replaced.
-    return str(sys._base_executable)  # type: ignore[attr-defined]  # noqa: SLF001 - the only name it has
+    return str(sys._base_executable)  # type: ignore[attr-defined]

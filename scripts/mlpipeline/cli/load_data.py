@@ -1,10 +1,11 @@
-"""The door `load_data.py`: read a table, check it, write it down."""
+"""`load_data.py`: read a table, check it, write it down."""
 
 import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mlpipeline.cli import door
+from mlpipeline.cli import entry
+from mlpipeline.reports.report import Notice, Report
 
 _DESCRIPTION = """\
 Read a table, check that a model can be trained on it, and write it down with a report.
@@ -27,8 +28,8 @@ examples:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the door and return its exit code."""
-    arguments = door.parser(prog="load_data.py", description=_DESCRIPTION, epilog=_EPILOG)
+    """Run the command and return its exit code."""
+    arguments = entry.parser(prog="load_data.py", description=_DESCRIPTION, epilog=_EPILOG)
     arguments.add_argument(
         "--data", default="sklearn:diabetes", metavar="SOURCE", help="a .csv or .parquet file (default: %(default)s)"
     )
@@ -38,11 +39,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments.add_argument(
         "--output", type=Path, default=Path("data/raw"), metavar="DIR", help="where to write (default: %(default)s)"
     )
-    return door.run(arguments, _work, extra="train", argv=argv)
+    return entry.run(arguments, _work, extra="train", argv=argv)
 
 
-def _work(parsed: argparse.Namespace, _environ: Mapping[str, str]) -> door.Report:
-    from mlpipeline.training import loading, reporting, tables  # noqa: PLC0415 - seconds that --help need not take
+def _work(parsed: argparse.Namespace, _environ: Mapping[str, str]) -> Report:
+    from mlpipeline.training import loading, reporting, tables
 
     loaded = loading.load(parsed.data, target=parsed.target)
     data_path, report_path = parsed.output / "data.parquet", parsed.output / "report.json"
@@ -59,7 +60,7 @@ def _work(parsed: argparse.Namespace, _environ: Mapping[str, str]) -> door.Repor
         "SHA-256": report.origin.sha256,
         "DVC md5": report.origin.dvc_md5 or "-",
     }
-    return door.Report(
+    return Report(
         outputs={
             "data_path": data_path.as_posix(),
             "report_path": report_path.as_posix(),
@@ -78,5 +79,5 @@ def _work(parsed: argparse.Namespace, _environ: Mapping[str, str]) -> door.Repor
             ]
         ),
         summary=f"### Data\n\n{reporting.facts_markdown(facts)}",
-        notices=[door.Notice(level="warning", title="Data", message=warning) for warning in loaded.warnings],
+        notices=[Notice(level="warning", title="Data", message=warning) for warning in loaded.warnings],
     )

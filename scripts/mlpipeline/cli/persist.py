@@ -5,10 +5,12 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mlpipeline.cli import door, publishing
-from mlpipeline.errors import PipelineError
-from mlpipeline.model import Outcome
-from mlpipeline.settings import Context
+from mlpipeline.cli import entry, options
+from mlpipeline.core.errors import PipelineError
+from mlpipeline.core.outcome import Outcome
+from mlpipeline.core.settings import Context
+from mlpipeline.reports import persisted
+from mlpipeline.reports.report import Report
 
 DESCRIPTION = """\
 Publish the job's MLflow runs in the Git repository: merge them into the history on
@@ -36,7 +38,7 @@ examples:
 
 def parser() -> argparse.ArgumentParser:
     """The flags of `persist.py`."""
-    made = door.parser(prog="persist.py", description=DESCRIPTION, epilog=EXAMPLES)
+    made = entry.parser(prog="persist.py", description=DESCRIPTION, epilog=EXAMPLES)
     made.add_argument(
         "--source",
         default="",
@@ -46,30 +48,30 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--repository", type=Path, default=Path(), metavar="DIR", help="the checkout (default: .)")
     made.add_argument("--root", default=".", help="folder in the repository that holds mlruns/ (default: .)")
-    publishing.add_flags(made)
+    options.add_flags(made)
     made.add_argument("--job", default="", help="who ran this, in the commit message (default: workflow run, or host)")
     return made
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `persist.py`; returns the exit code."""
-    return door.run(parser(), _work, extra="persist", argv=argv, strict=lambda flags: bool(flags.fail_on_error))
+    return entry.run(parser(), _work, extra="persist", argv=argv, strict=lambda flags: bool(flags.fail_on_error))
 
 
-def _work(flags: argparse.Namespace, environ: Mapping[str, str]) -> door.Report:
-    # Here, not above: without GitPython the door must still be able to name what is missing.
-    from mlpipeline.persist import persist  # noqa: PLC0415
-    from mlpipeline.publishing import World  # noqa: PLC0415
+def _work(flags: argparse.Namespace, environ: Mapping[str, str]) -> Report:
+    # Here, not above: without GitPython the command must still be able to name what is missing.
+    from mlpipeline.operations.persist import persist
+    from mlpipeline.publishing.loop import World
 
     context = Context.from_environ(environ)
     job = " ".join(flags.job.split()) or context.job
-    settings = publishing.settings(flags, context, source=flags.source, job=job)
+    settings = options.settings(flags, context, source=flags.source, job=job)
     try:
-        outcome = persist(settings, World(now=time.time, sleep=time.sleep, say=publishing.say))
+        outcome = persist(settings, World(now=time.time, sleep=time.sleep, say=options.say))
     except PipelineError as error:
         # Told as an outcome, so that whoever reads the outputs finds the same names as always.
         outcome = Outcome(
             status="failed", reason=error.what, metric=settings.rule.metric, messages=(("error", str(error)),)
         )
-        return publishing.report(outcome, exit_code=error.exit_code if flags.fail_on_error else 0)
-    return publishing.report(outcome, exit_code=publishing.exit_code(outcome, flags))
+        return persisted.report(outcome, exit_code=error.exit_code if flags.fail_on_error else 0)
+    return persisted.report(outcome, exit_code=options.exit_code(outcome, flags))

@@ -1,10 +1,11 @@
-"""The door `preprocess.py`: drop duplicates, split, and settle what is done with each column."""
+"""`preprocess.py`: drop duplicates, split, and settle what is done with each column."""
 
 import argparse
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from mlpipeline.cli import door
+from mlpipeline.cli import entry
+from mlpipeline.reports.report import Notice, Report
 
 _DESCRIPTION = """\
 Drop duplicate rows, split the rest in three by a seed, and settle what is done with each column.
@@ -28,8 +29,8 @@ examples:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the door and return its exit code."""
-    arguments = door.parser(prog="preprocess.py", description=_DESCRIPTION, epilog=_EPILOG)
+    """Run the command and return its exit code."""
+    arguments = entry.parser(prog="preprocess.py", description=_DESCRIPTION, epilog=_EPILOG)
     arguments.add_argument(
         "--input", type=Path, default=Path("data/raw"), metavar="DIR", help="where to read (default: %(default)s)"
     )
@@ -49,11 +50,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             metavar="SHARE",
             help=f"the {part} part, between 0 and 1 (default: %(default)s)",
         )
-    return door.run(arguments, _work, extra="train", argv=argv)
+    return entry.run(arguments, _work, extra="train", argv=argv)
 
 
-def _work(parsed: argparse.Namespace, _environ: Mapping[str, str]) -> door.Report:
-    from mlpipeline.training import loading, reporting, splitting, tables  # noqa: PLC0415 - seconds that --help need not take
+def _work(parsed: argparse.Namespace, _environ: Mapping[str, str]) -> Report:
+    from mlpipeline.training import loading, reporting, splitting, tables
 
     loaded = tables.read_report(parsed.input / "report.json", loading.LoadReport.parse, made_by="load_data.py")
     table = tables.read_table(parsed.input / "data.parquet", sha256=loaded.table_sha256, made_by="load_data.py")
@@ -88,7 +89,7 @@ def _work(parsed: argparse.Namespace, _environ: Mapping[str, str]) -> door.Repor
         "encoded by category": _names(report.columns.categorical),
         "left out": _names(report.columns.dropped),
     }
-    return door.Report(
+    return Report(
         outputs={
             "processed_path": parsed.output.as_posix(),
             "train_rows": report.train.rows,
@@ -99,7 +100,7 @@ def _work(parsed: argparse.Namespace, _environ: Mapping[str, str]) -> door.Repor
         text=f"{reporting.facts_text(facts)}\nWritten: {parsed.output}. Next: python scripts/train.py",
         summary=f"### Preprocessing\n\n{reporting.facts_markdown(facts)}",
         notices=[
-            door.Notice(level="notice", title="Column left out", message=f"'{name}' is left out: {reason}.")
+            Notice(level="notice", title="Column left out", message=f"'{name}' is left out: {reason}.")
             for name, reason in report.columns.dropped.items()
         ],
     )

@@ -1,4 +1,4 @@
-"""The door `train.py`: compare the candidates, one MLflow run each."""
+"""`train.py`: compare the candidates, one MLflow run each."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlpipeline.cli import door
+from mlpipeline.cli import entry
+from mlpipeline.reports.report import Notice, Report
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping, Sequence
 
     from mlpipeline.training.provenance import CiJob
-    from mlpipeline.training.trainer import Outcome
+    from mlpipeline.training.trainer import CandidateResult
 
 DEFAULT_TRACKING_URI = "file:./mlruns"
 
@@ -46,8 +47,8 @@ examples:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the door and return its exit code."""
-    arguments = door.parser(prog="train.py", description=_DESCRIPTION, epilog=_EPILOG)
+    """Run the command and return its exit code."""
+    arguments = entry.parser(prog="train.py", description=_DESCRIPTION, epilog=_EPILOG)
     arguments.add_argument(
         "--input", type=Path, default=Path("data/processed"), metavar="DIR", help="where to read (default: %(default)s)"
     )
@@ -59,20 +60,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     arguments.add_argument("--tracking-uri", metavar="URI", help="where MLflow keeps the runs (default: see below)")
     arguments.add_argument("--seed", type=int, default=42, metavar="N", help="of the models (default: %(default)s)")
-    return door.run(arguments, _work, extra="train", argv=argv)
+    return entry.run(arguments, _work, extra="train", argv=argv)
 
 
-def _work(parsed: argparse.Namespace, environ: Mapping[str, str]) -> door.Report:
-    from mlpipeline.training import (  # noqa: PLC0415 - seconds that --help need not take
-        candidates,
-        evaluation,
-        provenance,
-        recording,
-        reporting,
-        splitting,
-        tables,
-        trainer,
-    )
+def _work(parsed: argparse.Namespace, environ: Mapping[str, str]) -> Report:
+    from mlpipeline.training import candidates, evaluation, provenance, recording, reporting, splitting, tables, trainer
 
     splitting.check_seed(parsed.seed)
     chosen = candidates.read(parsed.candidates or candidates.DEFAULT_FILE)
@@ -99,7 +91,7 @@ def _work(parsed: argparse.Namespace, environ: Mapping[str, str]) -> door.Report
         outcomes = trainer.train(chosen, task, recorder, progress=_progress)
     best = outcomes[0]
     failed = [outcome for outcome in outcomes if outcome.failure]
-    return door.Report(
+    return Report(
         outputs={
             "tracking_uri": shown_uri,
             "experiment": experiment,
@@ -117,15 +109,13 @@ def _work(parsed: argparse.Namespace, environ: Mapping[str, str]) -> door.Report
         ),
         summary=f"### Training: {experiment}\n\n{reporting.leaderboard(outcomes).markdown()}",
         notices=[
-            door.Notice(
-                level="warning", title="Candidate failed", message=f"{outcome.candidate.name}: {outcome.failure}"
-            )
+            Notice(level="warning", title="Candidate failed", message=f"{outcome.candidate.name}: {outcome.failure}")
             for outcome in failed
         ],
     )
 
 
-def _progress(outcome: Outcome) -> None:
+def _progress(outcome: CandidateResult) -> None:
     result = "failed" if outcome.failure else f"val_rmse {outcome.metrics['val_rmse']:.4f}"
     print(f"{outcome.candidate.name}: {result}, {outcome.seconds:.1f} s", file=sys.stderr, flush=True)
 
@@ -136,7 +126,7 @@ def _experiment(data: str) -> str:
 
 
 def _ci_job(environ: Mapping[str, str]) -> CiJob | None:
-    from mlpipeline.training.provenance import CiJob  # noqa: PLC0415 - it imports MLflow
+    from mlpipeline.training.provenance import CiJob
 
     if environ.get("GITHUB_ACTIONS") != "true":
         return None

@@ -1,4 +1,4 @@
-"""Loading, preprocessing and training: the wing that needs pandas, scikit-learn and MLflow.
+"""Loading, preprocessing and training: the extra that needs pandas, scikit-learn and MLflow.
 
 Nothing outside `mlpipeline.cli.{load_data,preprocess,train}` imports it, and those only while they work.
 """

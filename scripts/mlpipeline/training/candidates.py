@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from mlpipeline.errors import InputError
+from mlpipeline.core.errors import InputError
 
 DEFAULT_FILE = Path(__file__).with_name("candidates.yaml")
 
@@ -38,7 +38,7 @@ class Candidate:
     model: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
-    def estimator(self, seed: int) -> Any:  # noqa: ANN401 - any scikit-learn regressor
+    def estimator(self, seed: int) -> Any:
         """A new estimator, unfitted, with the seed where it takes one and the file sets none."""
         made = _class_of(self.model)(**self.parameters)
         if "random_state" in made.get_params() and "random_state" not in self.parameters:
@@ -103,6 +103,6 @@ def _suggestion(wrong: str, known: Iterable[str]) -> str:
     return f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(words) or 'none'}"
 
 
-def _class_of(model: str) -> Any:  # noqa: ANN401 - a class of scikit-learn or XGBoost
+def _class_of(model: str) -> Any:
     module, name = MODELS[model]
     return getattr(importlib.import_module(module), name)

@@ -71,7 +71,7 @@ def fit(candidate: Candidate, parts: Parts, *, columns: Columns, seed: int) -> F
     return Fitted(pipeline=model, predictions=predictions, metrics=metrics, fit_seconds=fit_seconds)
 
 
-def _scores(prefix: str, part: Part, predicted: Any) -> dict[str, float]:  # noqa: ANN401 - a NumPy array, (n,)
+def _scores(prefix: str, part: Part, predicted: Any) -> dict[str, float]:
     return {
         f"{prefix}_rmse": float(root_mean_squared_error(part.truth, predicted)),
         f"{prefix}_mae": float(mean_absolute_error(part.truth, predicted)),

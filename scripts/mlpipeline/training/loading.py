@@ -12,7 +12,7 @@ import pyarrow as pa
 import yaml
 from pyarrow import parquet
 
-from mlpipeline.errors import InputError
+from mlpipeline.core.errors import InputError
 from mlpipeline.training.columns import kind_of
 from mlpipeline.training.tables import Origin, sha256_of
 
@@ -167,14 +167,14 @@ def _check_target(target: pd.Series, *, source: str) -> None:
         raise InputError(f"The target '{target.name}' of {source} is the same in every row: there is nothing to learn.")
 
 
-def _as_floats(numbers: pd.Series) -> Any:  # noqa: ANN401 - a NumPy array, (rows,)
+def _as_floats(numbers: pd.Series) -> Any:
     return numbers.to_numpy(dtype="float64", na_value=np.nan)
 
 
 def _embedded(data: str) -> tuple[pd.DataFrame, Origin]:
     if data != EMBEDDED:
         raise InputError(f"'{data}' is not an embedded table.", remedy=f"--data {EMBEDDED}, or a path")
-    from sklearn.datasets import load_diabetes  # noqa: PLC0415 - three seconds that a file does not need
+    from sklearn.datasets import load_diabetes
 
     # As measured, in years and mmHg: whoever calls the served model has no scaled values.
     table = load_diabetes(as_frame=True, scaled=False).frame

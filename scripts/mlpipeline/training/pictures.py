@@ -56,7 +56,7 @@ def _draw_residuals(path: Path, fitted: Fitted, parts: Parts, *, name: str, targ
     _save(figure, path)
 
 
-def _draw_weights(path: Path, model: Pipeline, kind: str, values: Any, *, name: str) -> None:  # noqa: ANN401 - (features,)
+def _draw_weights(path: Path, model: Pipeline, kind: str, values: Any, *, name: str) -> None:
     labels = [label.partition("__")[2] for label in model[:-1].get_feature_names_out()]
     largest = np.argsort(np.abs(values), kind="stable")[-LONGEST:]
     figure = Figure(figsize=(6.4, 1.2 + 0.25 * len(largest)), layout="constrained")

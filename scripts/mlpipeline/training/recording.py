@@ -26,7 +26,7 @@ from mlflow.types import ColSpec, DataType, Schema
 from sklearn.pipeline import Pipeline
 from sqlalchemy.exc import SQLAlchemyError
 
-from mlpipeline.errors import InputError, TrainingError
+from mlpipeline.core.errors import InputError, TrainingError
 from mlpipeline.training.columns import Columns
 from mlpipeline.training.evaluation import Fitted
 from mlpipeline.training.provenance import pinned

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlpipeline.tabular import Table
+from mlpipeline.reports.tables import Table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    # For its type alone: the doors that do not train need not import MLflow.
-    from mlpipeline.training.trainer import Outcome
+    # For its type alone: the commands that do not train need not import MLflow.
+    from mlpipeline.training.trainer import CandidateResult
 
 _METRICS = ("val_rmse", "val_mae", "val_r2", "test_rmse", "test_mae", "test_r2")
 
@@ -26,7 +26,7 @@ def facts_markdown(facts: Mapping[str, object]) -> str:
     return Table(header=("", ""), rows=[(name, str(value)) for name, value in facts.items()]).markdown()
 
 
-def leaderboard(outcomes: Sequence[Outcome]) -> Table:
+def leaderboard(outcomes: Sequence[CandidateResult]) -> Table:
     """One row a candidate, in the order given."""
     return Table(
         header=("", "candidate", "model", *_METRICS, "run"),

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mlpipeline.errors import InputError
+from mlpipeline.core.errors import InputError
 from mlpipeline.training.columns import Columns, assign
 from mlpipeline.training.tables import Origin
 

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
-from mlpipeline.errors import InputError
+from mlpipeline.core.errors import InputError
 
 Report = TypeVar("Report")
 
@@ -49,7 +49,7 @@ def read_table(path: Path, *, sha256: str, made_by: str) -> pd.DataFrame:
     Args:
         path: the Parquet file.
         sha256: what the report beside it says.
-        made_by: the door that wrote it, for the error's words.
+        made_by: the command that wrote it, for the error's words.
 
     Raises:
         InputError: the file is not there, or no longer what its report describes.
@@ -64,7 +64,7 @@ def read_table(path: Path, *, sha256: str, made_by: str) -> pd.DataFrame:
     return pd.read_parquet(path)
 
 
-def write_report(path: Path, report: Any) -> None:  # noqa: ANN401 - any dataclass
+def write_report(path: Path, report: Any) -> None:
     """Write a dataclass as JSON."""
     with _replacing(path) as temporary:
         temporary.write_text(json.dumps(dataclasses.asdict(report), indent=2, ensure_ascii=False) + "\n", "utf-8")
@@ -76,7 +76,7 @@ def read_report(path: Path, parse: Callable[[dict[str, Any]], Report], *, made_b
     Args:
         path: the JSON file.
         parse: makes the dataclass from the JSON object.
-        made_by: the door that wrote it, for the error's words.
+        made_by: the command that wrote it, for the error's words.
 
     Raises:
         InputError: there is no such report, or it is something else.

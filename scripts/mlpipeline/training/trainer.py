@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlpipeline.errors import TrainingError
+from mlpipeline.core.errors import TrainingError
 from mlpipeline.training import pictures
 from mlpipeline.training.candidates import Candidate
 from mlpipeline.training.columns import Columns
@@ -26,7 +26,7 @@ class Task:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class CandidateResult:
     """One candidate's run: its metrics, or why it failed. `seconds` is wall time, recording included."""
 
     candidate: Candidate
@@ -37,8 +37,8 @@ class Outcome:
 
 
 def train(
-    candidates: Sequence[Candidate], task: Task, recorder: Recorder, *, progress: Callable[[Outcome], None]
-) -> tuple[Outcome, ...]:
+    candidates: Sequence[Candidate], task: Task, recorder: Recorder, *, progress: Callable[[CandidateResult], None]
+) -> tuple[CandidateResult, ...]:
     """Train the candidates in order; one that fails does not stop the others.
 
     Args:
@@ -53,7 +53,7 @@ def train(
     Raises:
         TrainingError: all of them failed.
     """
-    outcomes: list[Outcome] = []
+    outcomes: list[CandidateResult] = []
     for candidate in candidates:
         outcomes.append(_train(candidate, task, recorder))
         progress(outcomes[-1])
@@ -68,7 +68,7 @@ def train(
     return tuple(sorted(outcomes, key=lambda outcome: outcome.metrics.get("val_rmse", float("inf"))))
 
 
-def _train(candidate: Candidate, task: Task, recorder: Recorder) -> Outcome:
+def _train(candidate: Candidate, task: Task, recorder: Recorder) -> CandidateResult:
     started = time.perf_counter()
     run_id = recorder.start(candidate.name, tags={**task.tags, "model_type": candidate.model})
     metrics: Mapping[str, float] = {}
@@ -84,7 +84,7 @@ def _train(candidate: Candidate, task: Task, recorder: Recorder) -> Outcome:
         raise
     else:
         recorder.end(run_id, "FINISHED")
-    return Outcome(
+    return CandidateResult(
         candidate=candidate,
         run_id=run_id,
         seconds=time.perf_counter() - started,

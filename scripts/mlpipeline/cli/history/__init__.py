@@ -1,0 +1,1 @@
+"""`history.py`, one module a subcommand."""

@@ -1,0 +1,62 @@
+"""What is to be written, and the tree that it is written to."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+Content = bytes | Path
+"""A file's bytes, or the file on disk that holds them (artifacts, which may be large)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Write:
+    """Put a file at `path`; paths of edits are relative to the repository's top, with `/`."""
+
+    path: str
+    content: Content
+
+
+@dataclass(frozen=True, kw_only=True)
+class Link:
+    """Put a symbolic link at `path`."""
+
+    path: str
+    target: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Copy:
+    """Put what the tree holds at `source`, a file or a folder, at `path` as well."""
+
+    path: str
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delete:
+    """Remove the file or folder at `path`."""
+
+    path: str
+
+
+Edit = Write | Link | Copy | Delete
+
+
+class Tree(Protocol):
+    """The files of one commit below the history's root."""
+
+    @property
+    def files(self) -> Mapping[str, str]:
+        """Git's object id by path, paths relative to the root."""
+
+    def read(self, paths: Iterable[str]) -> Mapping[str, bytes]:
+        """The bytes of those of `paths` that exist."""
+
+    def blob_id(self, content: Content) -> str:
+        """The object id that Git would give to `content`."""
+
+
+def differs(tree: Tree, path: str, content: Content) -> bool:
+    """Whether a tree does not hold just this content at a path."""
+    return tree.files.get(path) != tree.blob_id(content)

@@ -1,0 +1,90 @@
+"""The rule by which the best run is chosen, and what it makes of a history."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Mode(StrEnum):
+    """Which end of a metric is the better one."""
+
+    MIN = "min"
+    MAX = "max"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """How the best run is chosen.
+
+    Attributes:
+        metric: the metric's name; its latest value counts.
+        mode: whether low or high is better.
+        experiments: names of the experiments that take part; empty for all.
+    """
+
+    metric: str = "val_rmse"
+    mode: Mode = Mode.MIN
+    experiments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSummary:
+    """A run of the history, with what choosing needs to know of it.
+
+    Attributes:
+        run_id: its id.
+        run_name: its name, or empty.
+        folder: the path of its metadata, below the history's root.
+        experiment_id: the id of its experiment in the history.
+        experiment: the name of its experiment.
+        algorithm: `model_type` as a file name can hold it.
+        status: MLflow's status name, such as FINISHED.
+        deleted: whether its lifecycle stage is deleted.
+        start_time: milliseconds since the epoch.
+        end_time: milliseconds since the epoch, `None` while it runs.
+        value: latest value of the rule's metric; `None` where it was not logged.
+        malformed: whether the metric's file cannot be read as MLflow would.
+        model: path of the model, below the history's root: an MLflow model directory, or the folder that holds
+            a bare `model.joblib` or `model.pkl`; `None` where there is none.
+    """
+
+    run_id: str
+    run_name: str
+    folder: str
+    experiment_id: str
+    experiment: str
+    algorithm: str
+    status: str
+    deleted: bool
+    start_time: int | None
+    end_time: int | None
+    value: float | None
+    malformed: bool = False
+    model: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """What a rule makes of a history.
+
+    Attributes:
+        rule: the rule.
+        ranking: the runs that can be promoted, best first.
+        champions: the best run of each algorithm.
+        excluded: the ids of the runs that cannot be promoted, by reason.
+    """
+
+    rule: Rule
+    ranking: tuple[RunSummary, ...]
+    champions: Mapping[str, RunSummary]
+    excluded: Mapping[str, tuple[str, ...]]
+
+    @property
+    def best(self) -> RunSummary | None:
+        """The run to promote, if any run can be."""
+        return self.ranking[0] if self.ranking else None
+
+    @property
+    def runs(self) -> int:
+        """How many runs the history holds."""
+        return len(self.ranking) + sum(map(len, self.excluded.values()))

@@ -1,0 +1,1 @@
+"""What a history of runs is, and how it changes; pure but for `folder`, which reads files."""

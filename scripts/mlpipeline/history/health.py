@@ -1,0 +1,152 @@
+"""Judges what MLflow opens of a history in a fresh clone, by MLflow's own rules; pure.
+
+The rules are those of `mlflow/store/tracking/file_store.py` 3.17, read by somebody who stands at the history's root:
+a run is listed if its experiment and its own description fit together and no metric in the experiment is malformed;
+it is opened if its folders survived Git; an artifact is found if the location in the description leads to it.
+"""
+
+import posixpath
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+
+from mlpipeline.core.documents import load_yaml
+from mlpipeline.core.edits import Tree
+from mlpipeline.history.metrics import metric_points
+from mlpipeline.history.paths import LOAD_MARK, METADATA, RESERVED, record_of
+
+_RUN = re.compile(rf"({METADATA}/(?:\.trash/)?([^/]+))/([^/]+)/(.+)")
+_LOGGED_MODEL = re.compile(rf"{METADATA}/(?:\.trash/)?[^/]+/models/([^/]+)/meta\.yaml")
+_NEEDED = ("metrics/", "params/", "artifacts/")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Health:
+    """Counts over one history.
+
+    Attributes:
+        runs: folders of runs.
+        visible: of these, how many MLflow lists.
+        opened: of these, how many MLflow opens by id, which it must before it lists artifacts.
+        artifacts: files that runs and logged models logged.
+        listable: of these, how many MLflow finds.
+        models: MLflow model directories.
+        resolvable: of these, how many MLflow finds.
+    """
+
+    runs: int = 0
+    visible: int = 0
+    opened: int = 0
+    artifacts: int = 0
+    listable: int = 0
+    models: int = 0
+    resolvable: int = 0
+
+    def __add__(self, other: "Health") -> "Health":
+        return Health(**{each.name: getattr(self, each.name) + getattr(other, each.name) for each in fields(self)})
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Files:
+    """The files of a record by path inside it, its artifacts left out, and its folder."""
+
+    folder: str
+    names: frozenset[str]
+
+
+def judge(tree: Tree) -> Health:
+    """What MLflow makes of a tree."""
+    runs = _runs(tree)
+    metas = _metas(tree)
+    blank = _blank_experiments(tree, runs)
+    lying = _artifacts(tree)
+    total = Health()
+    for run_id, files in runs.items():
+        meta = metas.get(f"{files.folder}/meta.yaml")
+        experiment = files.folder.rpartition("/")[0]
+        fits = meta is not None and str(meta.get("experiment_id")) == experiment.rpartition("/")[2]
+        visible = fits and f"{experiment}/meta.yaml" in metas and experiment not in blank
+        opened = visible and all(any(f"{name}/".startswith(part) for name in files.names) for part in _NEEDED)
+        total += Health(runs=1, visible=visible, opened=opened)
+        total += _found(lying[run_id], _from_root((meta or {}).get("artifact_uri")) if opened else None)
+    for path, meta in metas.items():
+        if match := _LOGGED_MODEL.fullmatch(path):
+            total += _found(lying[match[1]], _from_root(meta.get("artifact_location")))
+    return total
+
+
+def _runs(tree: Tree) -> dict[str, _Files]:
+    names: dict[str, set[str]] = defaultdict(set)
+    folders: dict[str, str] = {}
+    for path in tree.files:
+        match = _RUN.fullmatch(path)
+        if match and match[3] not in RESERVED and match[2] not in ("models", ".trash"):
+            names[match[3]].add(match[4])
+            folders[match[3]] = f"{match[1]}/{match[3]}"
+    looks = ("meta.yaml", "metrics/", "params/", "tags/")
+    return {
+        run: _Files(folder=folders[run], names=frozenset(found))
+        for run, found in names.items()
+        if any(name.startswith(looks) for name in found)
+    }
+
+
+def _metas(tree: Tree) -> dict[str, dict[str, object]]:
+    described = [path for path in tree.files if path.startswith(f"{METADATA}/") and path.endswith("/meta.yaml")]
+    loaded: dict[str, dict[str, object]] = {}
+    for path, data in tree.read(described).items():
+        try:
+            loaded[path] = load_yaml(data)
+        except ValueError:
+            continue
+    return loaded
+
+
+def _blank_experiments(tree: Tree, runs: Mapping[str, _Files]) -> set[str]:
+    """Experiments in which one metric's file makes MLflow fail the whole search."""
+    metrics = [
+        f"{files.folder}/{name}"
+        for files in runs.values()
+        for name in files.names
+        if name.startswith("metrics/") and not name.endswith("/.keep")
+    ]
+    return {
+        path.partition("/metrics/")[0].rpartition("/")[0]
+        for path, data in tree.read(metrics).items()
+        if not _is_readable(data)
+    }
+
+
+def _is_readable(data: bytes) -> bool:
+    try:
+        return bool(metric_points(data)) and not any(not line.strip() for line in data.splitlines())
+    except ValueError:
+        return False
+
+
+def _artifacts(tree: Tree) -> dict[str, list[str]]:
+    """The files that each run or logged model logged, wherever they lie, by its id."""
+    lying: dict[str, list[str]] = defaultdict(list)
+    for path in tree.files:
+        record, _ = record_of(path)
+        marks = ("/artifacts/.gitkeep", f"/{LOAD_MARK}")
+        if record is not None and "/artifacts/" in path and "/traces/" not in path and not path.endswith(marks):
+            lying[record].append(path)
+    return lying
+
+
+def _found(lying: Sequence[str], location: str | None) -> Health:
+    found = [path for path in lying if location is not None and path.startswith(f"{location}/")]
+    return Health(
+        artifacts=len(lying),
+        listable=len(found),
+        models=sum(path.endswith("/MLmodel") for path in lying),
+        resolvable=sum(path.endswith("/MLmodel") for path in found),
+    )
+
+
+def _from_root(location: object) -> str | None:
+    """The path below the root that MLflow makes of a location; `None` for one of a machine or a server."""
+    path = location.removeprefix("file:") if isinstance(location, str) else ""
+    return None if not path or path.startswith("/") or ":" in path else posixpath.normpath(path)

@@ -1,0 +1,173 @@
+"""Merges what a job logged into what a branch holds; pure: decides edits, writes nothing.
+
+Laws: merging the same twice changes nothing, and the order of jobs does not matter. Metric lines unite; of two states
+of one file the one of the newer record stands; nothing that the branch holds is dropped. Version numbers of registered
+models are the exception: what was published keeps its number (see `registry`).
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from mlpipeline.core.documents import load_yaml
+from mlpipeline.core.edits import Content, Delete, Edit, Tree, Write, differs
+from mlpipeline.core.records import Incoming, Kind, Record
+from mlpipeline.history import experiments, registered_models
+from mlpipeline.history.metrics import metric_lines, sound_metric
+from mlpipeline.history.paths import METADATA, metadata_folder
+from mlpipeline.history.stored import is_deleted, is_portable, placeholders, record_files
+
+
+@dataclass(frozen=True, kw_only=True)
+class Merge:
+    """What merging adds.
+
+    Attributes:
+        edits: paths relative to the history's root; empty where the branch holds it all.
+        added: ids of the runs that the branch did not have.
+        updated: ids of the runs that the branch had in another state.
+        holds: the paths at which all that was merged stands now, changed or not.
+    """
+
+    edits: tuple[Edit, ...]
+    added: tuple[str, ...]
+    updated: tuple[str, ...]
+    holds: frozenset[str]
+
+
+def merge(existing: Tree, incoming: Incoming, *, whole: bool = False) -> Merge:
+    """The edits that bring `incoming` into `existing`.
+
+    Args:
+        existing: the branch.
+        incoming: what is to be in it.
+        whole: whether `incoming` has all that the branch has of its records: what it lacks will be dropped.
+    """
+    homes = experiments.homes(existing, incoming.experiments)
+    distinct = {home.place: home for home in homes.values()}
+    edits: list[Edit] = [edit for home in distinct.values() for edit in experiments.move(home)]
+    tree = _with_moves(existing, distinct.values())
+    branch = registered_models.published(tree, (model.name for model in incoming.models))
+    numbers = registered_models.numbers(incoming.models, branch)
+    added: list[str] = []
+    updated: list[str] = []
+    holds: set[str] = set()
+    filled = frozenset() if whole else frozenset(match[1] for path in tree.files if (match := _FILLED.match(path)))
+    for record in incoming.records:
+        place = homes[record.experiment].place
+        stored = record_files(registered_models.renumbered(record, numbers), place)
+        holds |= stored.keys() | _possible(record, place).keys()
+        changes = [*_placeholders(tree, record, place, stored, filled), *_record_edits(tree, record, stored)]
+        if not changes:
+            continue
+        edits += changes
+        if record.kind is Kind.RUN:
+            (updated if next(iter(stored)) in tree.files else added).append(record.id)
+    for write in registered_models.merge(tree, incoming.models, branch, numbers):
+        holds.add(write.path)
+        edits += [write] if differs(tree, write.path, write.content) else []
+    # Experiments come along with what is in them: by themselves they are nothing to persist.
+    if incoming.records or incoming.models or any(home.moved for home in distinct.values()):
+        edits += [edit for home in distinct.values() for edit in experiments.edits(tree, home)]
+    holds |= {f"{METADATA}/{home.place}/{path}" for home in distinct.values() for path in home.paths}
+    return Merge(edits=tuple(edits), added=tuple(added), updated=tuple(updated), holds=frozenset(holds))
+
+
+def _record_edits(existing: Tree, record: Record, stored: Mapping[str, Content]) -> Iterator[Write]:
+    changed = [path for path, content in stored.items() if differs(existing, path, content)]
+    described = next(iter(stored))
+    if described not in existing.files:
+        yield from (Write(path=path, content=stored[path]) for path in changed)
+        return
+    old = existing.read([described, *(path for path in changed if path in existing.files and _is_metric(path))])
+    newer = _newness(record, stored[described]) > _newness(record, old[described])
+    for path in changed:
+        content = _united(record, path, old.get(path), stored[path], newer=newer, exists=path in existing.files)
+        if content is not None and differs(existing, path, content):
+            yield Write(path=path, content=content)
+
+
+_FILLED = re.compile(rf"({METADATA}/.+?/(?:metrics|params))/(?!\.keep$)")
+"""A folder of metrics or params that is not empty."""
+
+
+def _placeholders(
+    existing: Tree, record: Record, place: str, stored: Mapping[str, Content], filled: frozenset[str]
+) -> Iterator[Edit]:
+    """The edits that leave a run with the placeholders it needs, and no other; `filled` are folders of the branch."""
+    if record.kind is not Kind.RUN:
+        return
+    folder = metadata_folder(record, place)
+    own = {match[1] for path in stored if (match := _FILLED.match(path))}
+    metrics, params = (f"{folder}/{name}" in filled | own for name in ("metrics", "params"))
+    wanted = placeholders(folder, metrics=metrics, params=params)
+    yield from (Delete(path=path) for path in _possible(record, place) if path in existing.files and path not in wanted)
+    yield from (edit for path, edit in wanted.items() if path not in existing.files)
+
+
+def _possible(record: Record, place: str) -> Mapping[str, Edit]:
+    return placeholders(metadata_folder(record, place), metrics=False, params=False)
+
+
+def _united(record: Record, path: str, old: bytes | None, new: Content, *, newer: bool, exists: bool) -> Content | None:
+    """What a file of a record known to the branch becomes; `None` to leave it."""
+    if not exists:
+        return new
+    if _is_metric(path) and old is not None and isinstance(new, bytes):
+        try:
+            return metric_lines(sound_metric(old, of=record.kind).data, new)
+        except ValueError:
+            # What MLflow cannot read was committed by hand, and blanks the whole experiment.
+            return new
+    return new if newer else None
+
+
+def _is_metric(path: str) -> bool:
+    return path.startswith(f"{METADATA}/") and "/metrics/" in path
+
+
+_TIMES = {Kind.RUN: "end_time", Kind.LOGGED_MODEL: "last_updated_timestamp", Kind.TRACE: "execution_duration_ms"}
+"""What grows when a record of a kind goes on: the key that tells two states of one record apart."""
+
+
+def _newness(record: Record, described: Content) -> tuple[int, bool, bool, bytes]:
+    """Orders two states of one record: by its time, deleted last, then the portable one, ties by content.
+
+    The content decides nothing of importance, but decides it alike for every order of jobs.
+    """
+    data = described if isinstance(described, bytes) else described.read_bytes()
+    values = load_yaml(data)
+    when = values.get(_TIMES[record.kind])
+    return when if isinstance(when, int) else 0, is_deleted(values), is_portable(values), data
+
+
+def _with_moves(tree: Tree, homes: Iterable[experiments.Home]) -> Tree:
+    places = {home.held.place: home.place for home in homes if home.held and home.held.place != home.place}
+    return _Moved(tree, places) if places else tree
+
+
+class _Moved:
+    """A tree in which folders of experiments already stand at their new places."""
+
+    def __init__(self, tree: Tree, places: Mapping[str, str]) -> None:
+        self._tree = tree
+        self._places = {f"{METADATA}/{old}/": f"{METADATA}/{new}/" for old, new in places.items()}
+
+    @cached_property
+    def files(self) -> Mapping[str, str]:
+        return {self._there(path): identifier for path, identifier in self._tree.files.items()}
+
+    def read(self, paths: Iterable[str]) -> Mapping[str, bytes]:
+        back = {self._there(path): path for path in self._tree.files}
+        asked = {back.get(path, path): path for path in paths}
+        return {asked[path]: data for path, data in self._tree.read(asked).items()}
+
+    def blob_id(self, content: Content) -> str:
+        return self._tree.blob_id(content)
+
+    def _there(self, path: str) -> str:
+        for old, new in self._places.items():
+            if path.startswith(old):
+                return new + path.removeprefix(old)
+        return path

@@ -1,0 +1,122 @@
+"""The form in which a history stores a record: relative locations, placeholders, git attributes; pure."""
+
+import re
+from collections.abc import Mapping
+
+from mlpipeline.core.documents import dump_yaml
+from mlpipeline.core.edits import Content, Link, Write
+from mlpipeline.core.records import Kind, Record
+from mlpipeline.history.metrics import metric_lines
+from mlpipeline.history.paths import (
+    ARTIFACTS,
+    DESCRIPTIONS,
+    LOAD_MARK,
+    METADATA,
+    METRICS_LINK,
+    MODELS,
+    artifact_folder,
+    metadata_folder,
+)
+
+_HOST_PATH = re.compile(rb"(?m)^artifact_path: ['\"]?(?=file:|/|[A-Za-z]:[\\/]).*(?:\n +.*)*$")
+"""An absolute `artifact_path`, with the lines that YAML folds it over where the path holds spaces."""
+
+LOCATIONS = {Kind.RUN: "artifact_uri", Kind.LOGGED_MODEL: "artifact_location"}
+"""The key of `meta.yaml` that says where a record's artifacts lie; a trace has the tag `ARTIFACT_TAG` instead."""
+
+ARTIFACT_TAG = "mlflow.artifactLocation"
+
+_LOCATED = ("artifact_uri", "artifact_location", "storage_location", "source")
+
+
+def is_portable(meta: Mapping[str, object]) -> bool:
+    """Whether a description names no place of one machine or server, as far as its locations tell."""
+    return all(
+        str(meta[key]).startswith(("file:./", "models:/", "runs:/"))
+        for key in _LOCATED
+        if meta.get(key) not in (None, "")
+    )
+
+
+def is_deleted(meta: Mapping[str, object]) -> bool:
+    """Whether a description says that what it describes was deleted."""
+    return meta.get("lifecycle_stage", "active") != "active"
+
+
+def git_files() -> dict[str, bytes]:
+    """What tells Git how to treat a history, by path.
+
+    It must not convert line ends in what was logged, need not show it in diffs or count it in the repository's
+    languages, and overlooks the marks that MLflow leaves behind when it loads a model.
+    """
+    patterns = {METADATA: ["*"], ARTIFACTS: ["*"], "deployment/models": ["*"]}
+    patterns[MODELS] = ["*_best_model.*", "*_metadata.json"]
+    return {
+        f"{folder}/.gitattributes": "".join(f"{pattern} -text linguist-generated\n" for pattern in found).encode()
+        for folder, found in patterns.items()
+    } | {f"{ARTIFACTS}/.gitignore": f"{LOAD_MARK}\n".encode()}
+
+
+def record_files(record: Record, place: str) -> dict[str, Content]:
+    """A record's files as the history stores them, by path below the root; its description comes first."""
+    folder, artifacts = metadata_folder(record, place), artifact_folder(record.kind, record.id)
+    location = f"file:./{artifacts}"
+    stored: dict[str, Content] = {
+        f"{folder}/{DESCRIPTIONS[record.kind]}": dump_yaml(_placed(record, place.rpartition("/")[2]))
+    }
+    for path, content in record.files.items():
+        top, _, rest = path.partition("/")
+        if top == "artifacts":
+            stored[f"{artifacts}/{rest}"] = relocated(content, artifacts) if _is_mlmodel(path) else content
+        elif top == "metrics" and isinstance(content, bytes):
+            stored[f"{folder}/{path}"] = metric_lines(content)
+        else:
+            stored[f"{folder}/{path}"] = content
+    if record.kind is Kind.TRACE:
+        stored[f"{folder}/tags/{ARTIFACT_TAG}"] = location.encode()
+    return stored
+
+
+def _placed(record: Record, experiment: str) -> dict[str, object]:
+    """A record's description, with the experiment's id and the artifacts' place in the history."""
+    if record.kind is Kind.TRACE:
+        where = {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": experiment}}
+        return {**record.meta, "trace_location": where}
+    location = f"file:./{artifact_folder(record.kind, record.id)}"
+    return {**record.meta, "experiment_id": experiment, LOCATIONS[record.kind]: location}
+
+
+def placeholders(folder: str, *, metrics: bool, params: bool) -> dict[str, Link | Write]:
+    """What keeps alive the folders of a run that MLflow insists on, and Git would drop because they are empty.
+
+    MLflow takes every file in `metrics/` and `params/` for a metric or a param, but does not descend into links. Where
+    Git makes a file of a link, as it does on Windows, `params/.keep` becomes a param, which does no harm; a file in
+    `metrics/` would make MLflow fail the whole experiment, so there the folder itself is the link. MLflow does not
+    look into the run's own `artifacts/` at all, because `artifact_uri` points elsewhere. No link leads back to where it
+    lies: tools that follow links, such as `shutil.copytree`, would not come to an end.
+
+    Args:
+        folder: of the run's metadata.
+        metrics: whether the run has any.
+        params: whether the run has any.
+
+    Returns:
+        Edits by path.
+    """
+    kept: list[Link | Write] = [Write(path=f"{folder}/artifacts/.gitkeep", content=b"")]
+    if not metrics:
+        kept.append(Link(path=f"{folder}/metrics", target=METRICS_LINK))
+        kept.append(Link(path=f"{folder}/{METRICS_LINK}/.keep", target="../artifacts"))
+    if not params:
+        kept.append(Link(path=f"{folder}/params/.keep", target="../artifacts"))
+    return {edit.path: edit for edit in kept}
+
+
+def relocated(mlmodel: Content, folder: str) -> Content:
+    """An `MLmodel` file whose `artifact_path` no longer names the machine that wrote it."""
+    data = mlmodel if isinstance(mlmodel, bytes) else mlmodel.read_bytes()
+    return _HOST_PATH.sub(f"artifact_path: file:./{folder}".encode(), data)
+
+
+def _is_mlmodel(path: str) -> bool:
+    return path.rpartition("/")[2] == "MLmodel"

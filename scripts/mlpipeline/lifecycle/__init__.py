@@ -1,0 +1,1 @@
+"""The promoted model's life; pure."""

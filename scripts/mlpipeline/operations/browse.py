@@ -1,0 +1,159 @@
+"""Look at the history in a folder: list its runs by rank, or show one."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlpipeline.core.documents import load_yaml
+from mlpipeline.core.errors import InputError
+from mlpipeline.core.ranking import Rule, RunSummary
+from mlpipeline.core.records import Kind
+from mlpipeline.history import reader, selection
+from mlpipeline.history.folder import FolderTree
+from mlpipeline.history.paths import METADATA, RESERVED, artifact_folder, record_of
+
+_RUN = re.compile(rf"{METADATA}/(?:\.trash/)?\d+/([^/]+)/meta\.yaml")
+
+_OUTPUT = re.compile(r"outputs/([^/]+)/meta\.yaml")
+
+MODEL_STATUS = {1: "PENDING", 2: "READY", 3: "FAILED"}
+"""mlflow/entities/logged_model_status.py"""
+
+SHOWN = 5
+"""Names listed in a message."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """A run in a list.
+
+    Attributes:
+        run: the run.
+        rank: its place among the runs that can be promoted, from 1; `None` if it cannot be.
+        excluded: the reason why it cannot be, one of `selection.EXCLUSIONS`.
+    """
+
+    run: RunSummary
+    rank: int | None
+    excluded: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShownModel:
+    """A logged model of a run; `size` is that of its artifacts, in bytes."""
+
+    id: str
+    name: str
+    status: str
+    folder: str
+    size: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """All about one run.
+
+    Attributes:
+        run: what choosing knows of it.
+        excluded: why it cannot be promoted; `None` if it can.
+        meta: its `meta.yaml`.
+        data: what it logged.
+        models: its logged models.
+        artifacts: its own artifacts, size in bytes by path inside them.
+    """
+
+    run: RunSummary
+    excluded: str | None
+    meta: Mapping[str, object]
+    data: reader.RunData
+    models: tuple[ShownModel, ...]
+    artifacts: Mapping[str, int]
+
+
+def listing(root: Path, rule: Rule) -> list[Listed]:
+    """The runs of a history: by rank, then those that cannot be promoted, the newest first.
+
+    Runs of experiments in which the rule takes no interest are left out.
+
+    Raises:
+        InputError: there is no history.
+    """
+    candidates = reader.candidates(FolderTree.scan(root).as_stored(), rule)
+    choice = selection.choose(candidates, rule)
+    reasons = {run: reason for reason, runs in choice.excluded.items() for run in runs}
+    ranked = [Listed(run=run, rank=rank, excluded=None) for rank, run in enumerate(choice.ranking, start=1)]
+    others = [run for run in candidates if reasons.get(run.run_id, "other-experiment") != "other-experiment"]
+    others.sort(key=newest_first)
+    return ranked + [Listed(run=run, rank=None, excluded=reasons[run.run_id]) for run in others]
+
+
+def newest_first(run: RunSummary) -> tuple[float, str]:
+    """Orders runs by their end, or start while they run, the latest first."""
+    return -(run.end_time or run.start_time or 0), run.run_id
+
+
+def show(root: Path, run: str, rule: Rule) -> Shown:
+    """All about the run whose id is `run` or begins with it.
+
+    Raises:
+        InputError: there is no history, no such run, or more than one.
+    """
+    whole = FolderTree.scan(root).as_stored()
+    folder = _folder_of(whole, run)
+    run_id = folder.rpartition("/")[2]
+    models = [match[1] for path in whole.paths if (match := _OUTPUT.fullmatch(path.removeprefix(f"{folder}/")))]
+    records = {run_id, *models}
+    tree = whole.part(lambda path: record_of(path)[0] in records or path.count("/") <= 3)
+    (candidate,) = (each for each in reader.candidates(tree, rule) if each.run_id == run_id)
+    description = f"{folder}/meta.yaml"
+    return Shown(
+        run=candidate,
+        excluded=selection.exclusion(candidate, rule),
+        meta=load_yaml(tree.read([description])[description]),
+        data=reader.run_data(tree, candidate),
+        models=tuple(_model(tree, model) for model in models),
+        artifacts=_sizes(tree, artifact_folder(Kind.RUN, run_id)),
+    )
+
+
+def _folder_of(tree: FolderTree, run: str) -> str:
+    found = {
+        match[1]: path.removesuffix("/meta.yaml")
+        for path in tree.paths
+        if (match := _RUN.fullmatch(path)) and match[1].startswith(run) and match[1] not in RESERVED
+    }
+    if run in found:
+        return found[run]
+    if not found or not run:
+        raise InputError(f"No run of the history has an id that begins with '{run}'.", remedy="see `history.py list`.")
+    if len(found) > 1:
+        named = sorted(found)
+        more = f", and {len(named) - SHOWN} more" if len(named) > SHOWN else ""
+        raise InputError(
+            f"The ids of {len(found)} runs begin with '{run}': {', '.join(named[:SHOWN])}{more}.",
+            remedy="give more of the id.",
+        )
+    (folder,) = found.values()
+    return folder
+
+
+def _model(tree: FolderTree, model: str) -> ShownModel:
+    ending = f"/models/{model}/meta.yaml"
+    path = next((path for path in tree.paths if path.startswith(f"{METADATA}/") and path.endswith(ending)), "")
+    data = tree.read([path]).get(path)
+    meta = load_yaml(data) if data else {}
+    folder = artifact_folder(Kind.LOGGED_MODEL, model)
+    status = meta.get("status")
+    return ShownModel(
+        id=model,
+        name=str(meta.get("name") or ""),
+        status=MODEL_STATUS.get(status, "UNKNOWN") if isinstance(status, int) else "MISSING",
+        folder=folder,
+        size=sum(_sizes(tree, folder).values()),
+    )
+
+
+def _sizes(tree: FolderTree, folder: str) -> dict[str, int]:
+    begin = f"{folder}/"
+    return {path.removeprefix(begin): tree.size(path) for path in sorted(tree.paths) if path.startswith(begin)}

@@ -1,0 +1,199 @@
+"""The use case this project exists for: a job's runs, published on a branch."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mlpipeline.core.edits import Edit, Tree
+from mlpipeline.core.outcome import Outcome
+from mlpipeline.core.ranking import Rule
+from mlpipeline.core.records import Incoming, Kind
+from mlpipeline.core.settings import PersistSettings
+from mlpipeline.history import merge, reader
+from mlpipeline.history.merge import Merge
+from mlpipeline.history.paths import ARTIFACTS, METADATA, record_of
+from mlpipeline.history.screening import storable
+from mlpipeline.publishing.loop import Publication, World, plural, target_branch
+from mlpipeline.repo.checkout import Checkout
+from mlpipeline.repo.tree import GitTree
+from mlpipeline.sources import read
+from mlpipeline.sources.address import Source, source_of
+
+
+def persist(settings: PersistSettings, world: World) -> Outcome:
+    """Publish a job's runs.
+
+    Returns:
+        How it ended; `failed` only with a bundle or a reason to read.
+
+    Raises:
+        InputError: the source cannot be read.
+        RepositoryError: the checkout, the branch or the remote cannot be used.
+        PublishError: the remote said no, or did not answer, and no commit could be built.
+    """
+    if settings.context.skip:
+        return Outcome(status="skipped", reason=settings.context.skip, metric=settings.rule.metric)
+    checkout = Checkout(settings.repository)
+    branch = target_branch(settings, checkout)
+    root = checkout.top / settings.prefix
+    runs = _JobRuns(
+        checkout=checkout,
+        prefix=settings.prefix,
+        source=_source(settings.source or settings.context.tracking_uri, root),
+        own=root / METADATA,
+        job=settings.job,
+        say=world.say,
+    )
+    with checkout.scratch(settings.remote, inherited_settings=settings.context.git_settings) as scratch:
+        publication = Publication(
+            settings=settings,
+            world=world,
+            checkout=checkout,
+            scratch=scratch,
+            branch=branch,
+            work=runs,
+            where=runs.where,
+        )
+        outcome = publication.run().outcome
+    if outcome.status in ("persisted", "nothing-new"):
+        runs.forget_downloads()
+    return outcome
+
+
+def _source(uri: str, root: Path) -> Source:
+    """The source, with one name for the checkout's own `mlruns/`, however it was called."""
+    source = source_of(uri, root)
+    own = root / METADATA
+    is_own = source.kind == "folder" and Path(source.place).absolute().resolve() == own
+    return replace(source, place=str(own)) if is_own else source
+
+
+@dataclass(frozen=True, kw_only=True)
+class _JobRuns:
+    """The runs of a source, which may be the `mlruns/` of the checkout itself.
+
+    Attributes:
+        checkout: the checkout.
+        prefix: the history's root in it, empty or with a `/` at its end.
+        source: where the runs are.
+        own: the checkout's `mlruns/`.
+        job: who ran this.
+        say: shows a line of progress.
+        whole: false, for a job never has all.
+    """
+
+    checkout: Checkout
+    prefix: str
+    source: Source
+    own: Path
+    job: str
+    say: Callable[[str], None]
+    whole: bool = False
+
+    @property
+    def where(self) -> str:
+        """The source as a person names it."""
+        return self.source.shown.removeprefix(f"{self.checkout.top}/")
+
+    def incoming(self, tip: GitTree) -> Incoming:
+        """What the source holds and the tip is not known to hold already."""
+        self.say(f"Reading runs from {self.where}")
+        folders, ids = self._known_folders(tip), self._known_ids(tip)
+        incoming = storable(self._read(lambda folder: folder in folders, lambda identifier: identifier in ids))
+        runs = sum(record.kind is Kind.RUN for record in incoming.records)
+        self.say(f"Found {plural(runs, 'run')} to compare with the branch")
+        return incoming
+
+    def forget_downloads(self) -> None:
+        """Drop what was fetched from a server, once it is published."""
+        shutil.rmtree(self._downloads, ignore_errors=True)
+
+    def obsolete(self, tip: GitTree, merged: Merge, incoming: Incoming) -> list[Edit]:  # noqa: ARG002 - a job adds
+        """Nothing."""
+        return []
+
+    def subject(self, merged: Merge) -> str:
+        """What the job adds, and who it was."""
+        if merged.added:
+            return f"MLflow: add {plural(len(merged.added), 'run')} from {self.job}"
+        if merged.updated:
+            return f"MLflow: update {plural(len(merged.updated), 'run')} from {self.job}"
+        return (
+            f"MLflow: add what belongs to runs, from {self.job}"
+            if merged.edits
+            else f"MLflow: choose again, asked by {self.job}"
+        )
+
+    def replaceable(self, published: Tree, incoming: Incoming) -> list[str]:
+        """The job's own files in the checkout, once the published tree is seen to hold what is in them now."""
+        if not self._is_own:
+            return []
+        again = storable(self._read(self._is_unread(incoming), lambda _: False))
+        if merge.merge(published, again).edits or self._leaves_half(published, incoming):
+            return []
+        changed = self.checkout.changed_files(self._own_folders())
+        inside = (origin for origin in again.origins if origin.is_relative_to(self.checkout.top))
+        return sorted(changed & {origin.relative_to(self.checkout.top).as_posix() for origin in inside})
+
+    def _known_folders(self, tip: Tree) -> frozenset[Path]:
+        """Folders of the store that need not be read: in the checkout as the index has them, and as the tip has them.
+
+        This keeps a history that came with the clone from being read, and a history that others committed by hand
+        from being rewritten, every time a run is added.
+        """
+        if not self._is_own:
+            return frozenset()
+        prefix = self.prefix
+        changed = self.checkout.changed_files(self._own_folders())
+        indexed = self.checkout.indexed_files(self._own_folders())
+        clean = {path.removeprefix(prefix): identifier for path, identifier in indexed.items() if path not in changed}
+        there = {path.removeprefix(prefix) for path in changed} | {path.removeprefix(prefix) for path in indexed}
+        folders: dict[str, Path] = {}
+        doubtful: set[str] = set()
+        for path in there:
+            record, folder = record_of(path)
+            if record is None:
+                continue
+            if folder is not None:
+                folders[record] = self.checkout.top / prefix / folder
+            if tip.files.get(path, "") != clean.get(path):
+                doubtful.add(record)
+        return frozenset(folder for record, folder in folders.items() if record not in doubtful)
+
+    def _known_ids(self, tip: Tree) -> frozenset[str]:
+        """Records of a server that are not fetched again: what the tip has, but for runs that had not ended.
+
+        What was changed on the server since, such as a tag, is not seen then.
+        """
+        if self.source.kind != "server":
+            return frozenset()
+        records = (record_of(path)[0] for path in tip.files)
+        going_on = {run.run_id for run in reader.candidates(tip, Rule()) if run.end_time is None}
+        return frozenset(record for record in records if record is not None) - going_on
+
+    def _read(self, known_folder: Callable[[Path], bool], known_id: Callable[[str], bool]) -> Incoming:
+        return read.read(
+            self.source, known_folder=known_folder, known_id=known_id, downloads=self._downloads, say=self.say
+        )
+
+    @property
+    def _is_own(self) -> bool:
+        return self.source.kind == "folder" and Path(self.source.place) == self.own
+
+    @property
+    def _downloads(self) -> Path:
+        return self.checkout.bundle_folder() / "downloads"
+
+    def _is_unread(self, incoming: Incoming) -> Callable[[Path], bool]:
+        read = {origin.parent for origin in incoming.origins if origin.name == "meta.yaml"}
+        return lambda folder: folder not in read
+
+    def _leaves_half(self, published: Tree, incoming: Incoming) -> bool:
+        """Whether an experiment that goes to another id would leave something behind that was not stored."""
+        ids = {each.name: each.id for each in reader.experiments(published)}
+        moving = {each.name for each in incoming.experiments if ids.get(each.name) != each.id}
+        return any(refusal.experiment in moving for refusal in incoming.refusals)
+
+    def _own_folders(self) -> list[str]:
+        return [self.prefix + METADATA, self.prefix + ARTIFACTS]

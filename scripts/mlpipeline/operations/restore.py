@@ -1,0 +1,170 @@
+"""Brings a history into the folder in which a job trains, so that training continues in it.
+
+Adds files, never changes or removes one. Everything is written beside its place first and renamed into it when whole.
+"""
+
+import tempfile
+from collections import defaultdict
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlpipeline.core.edits import Link, Tree
+from mlpipeline.core.errors import InputError
+from mlpipeline.core.records import Kind
+from mlpipeline.history import reader
+from mlpipeline.history.folder import FolderTree
+from mlpipeline.history.paths import ARTIFACTS, METADATA, METRICS_LINK, record_of
+from mlpipeline.history.stored import placeholders
+
+AT_ONCE = {METADATA: 2000, ARTIFACTS: 16}
+"""Files that are in memory at a time: descriptions are small, models need not be."""
+
+INSISTED = {Kind.RUN: ("metrics", "params", "tags", "artifacts"), Kind.LOGGED_MODEL: ("metrics", "params", "tags")}
+"""Folders that MLflow creates with a record and wants to find there, empty or not."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Restored:
+    """What restoring did.
+
+    Attributes:
+        runs: runs that were brought.
+        files: files that were written.
+        folders: empty folders that were created.
+        skipped: what lies in the workspace in another state and was left as it is there.
+    """
+
+    runs: int
+    files: int
+    folders: int
+    skipped: tuple[str, ...]
+
+
+def restore(source: Tree, into: Path, *, artifacts: bool = True, same_place: bool = False) -> Restored:
+    """Bring the history `source` into a folder.
+
+    A run, a logged model or a trace of which the folder holds one file in another state is left out as a whole: its
+    local state may be the newer one, and persisting unites the two.
+
+    Args:
+        source: the history.
+        into: the folder in which training runs; made if it is missing.
+        artifacts: whether to bring the artifacts as well.
+        same_place: whether `source` lies in `into` itself, so that only empty folders can be missing.
+
+    Raises:
+        InputError: the folder holds an experiment of a name that the history has under another id.
+    """
+    _refuse_second_ids(source, into)
+    tops = (METADATA, ARTIFACTS) if artifacts else (METADATA,)
+    links = _links(source.files)
+    paths = [path for path in source.files if path.split("/", 1)[0] in tops and path not in links]
+    skipped: tuple[str, ...] = ()
+    missing: list[str] = []
+    if not same_place:
+        missing, skipped = _missing(source, paths, into)
+    into.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=into, prefix=".restore-") as folder:
+        staged = Path(folder)
+        for chunk in _chunks(missing):
+            for path, data in source.read(chunk).items():
+                target = staged / path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(data)
+        empty = [
+            wanted for wanted in _insisted_folders(source.files, set(skipped)) if not _is_there(wanted, staged, into)
+        ]
+        for wanted in empty:
+            (staged / wanted).mkdir(parents=True)
+        # Artifacts first: a run that can be seen is whole.
+        for top in (ARTIFACTS, METADATA):
+            if (staged / top).exists():
+                _move_in(staged / top, into / top)
+    runs = {path for path in missing if path.endswith("/meta.yaml") and _is_run(path)}
+    return Restored(runs=len(runs), files=len(missing), folders=len(empty), skipped=skipped)
+
+
+def _refuse_second_ids(source: Tree, into: Path) -> None:
+    """MLflow shows only one of two experiments of one name: the runs of the other would seem lost."""
+    if not (into / METADATA).is_dir():
+        return
+    here = FolderTree.scan(into).part(lambda path: path.count("/") <= 3 and path.endswith("/meta.yaml"))
+    theirs = {each.name: each.id for each in reader.experiments(source)}
+    for each in reader.experiments(here):
+        if theirs.get(each.name, each.id) != each.id:
+            raise InputError(
+                f"The experiment '{each.name}' is {each.id} in '{into}', but {theirs[each.name]} in the history.",
+                untouched="everything.",
+                remedy="persist the runs of that folder first (persist.py unites the two), or restore into another.",
+            )
+
+
+def _missing(source: Tree, paths: Iterable[str], into: Path) -> tuple[list[str], tuple[str, ...]]:
+    """The files to bring, and the names of what is there in another state."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for path in paths:
+        groups[record_of(path)[0] or path].append(path)
+    missing: list[str] = []
+    skipped: list[str] = []
+    for name, group in groups.items():
+        there = [path for path in group if _exists(into / path)]
+        if all(_holds(source, path, into / path) for path in there):
+            missing += [path for path in group if path not in set(there)]
+        else:
+            skipped.append(name)
+    return missing, tuple(sorted(skipped))
+
+
+def _exists(path: Path) -> bool:
+    return path.is_symlink() or path.exists()
+
+
+def _holds(source: Tree, path: str, file: Path) -> bool:
+    return file.is_file() and source.files[path] == source.blob_id(file)
+
+
+def _insisted_folders(files: Iterable[str], left_out: Container[str]) -> Iterator[str]:
+    for path in files:
+        record, folder = record_of(path)
+        if record is None or record in left_out or folder is None or path != f"{folder}/meta.yaml":
+            continue
+        kind = Kind.LOGGED_MODEL if folder.split("/")[-2] == "models" else Kind.RUN
+        for name in INSISTED[kind]:
+            yield f"{folder}/{name}"
+
+
+def _is_there(folder: str, *places: Path) -> bool:
+    return any((place / folder).is_dir() for place in places)
+
+
+def _move_in(staged: Path, target: Path) -> None:
+    """Rename what is staged to its place, as whole folders where there is none yet."""
+    if not _exists(target):
+        staged.rename(target)
+    elif staged.is_dir() and target.is_file() and target.read_bytes() == METRICS_LINK.encode():
+        # Git wrote our link as a file, as it does where a system has no links.
+        target.unlink()
+        staged.rename(target)
+    elif staged.is_dir() and target.is_dir():
+        for child in sorted(staged.iterdir(), key=lambda each: each.is_dir()):
+            _move_in(child, target / child.name)
+
+
+def _chunks(paths: Iterable[str]) -> Iterator[list[str]]:
+    for top, size in AT_ONCE.items():
+        mine = [path for path in paths if path.startswith(f"{top}/")]
+        for start in range(0, len(mine), size):
+            yield mine[start : start + size]
+
+
+def _links(files: Iterable[str]) -> frozenset[str]:
+    """The links that keep folders alive in Git; the folders themselves are created instead."""
+    folders = (record_of(path)[1] for path in files if path.endswith("/meta.yaml"))
+    kept = (placeholders(folder, metrics=False, params=False) for folder in folders if folder)
+    return frozenset(path for each in kept for path, edit in each.items() if isinstance(edit, Link))
+
+
+def _is_run(path: str) -> bool:
+    folder = record_of(path)[1]
+    return folder is not None and path == f"{folder}/meta.yaml" and folder.split("/")[-2].isdigit()

@@ -1,0 +1,1 @@
+"""Bringing a contribution to a branch: planned by `plan`, carried out by `loop`."""

@@ -1,0 +1,1 @@
+"""Git and its network; the only folder that runs git, through GitPython."""

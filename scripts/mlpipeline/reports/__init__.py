@@ -1,0 +1,1 @@
+"""What people read: text, Markdown, and GitHub's own files and annotations."""

@@ -1,0 +1,65 @@
+"""How publishing ended, as a person reads it: text, Markdown and annotations; pure."""
+
+from collections.abc import Callable
+
+from mlpipeline.core.outcome import Outcome
+from mlpipeline.core.ranking import Choice
+from mlpipeline.reports.report import Notice, Report
+from mlpipeline.reports.tables import Table
+
+SHOWN = 10
+"""Rows of the leaderboard that are shown."""
+
+
+def report(outcome: Outcome, *, exit_code: int) -> Report:
+    """The outcome as outputs, text, summary and annotations."""
+    return Report(
+        outputs={name: value for name, value in vars(outcome).items() if name not in ("choice", "messages")},
+        text=_text(outcome),
+        summary=_summary(outcome),
+        notices=[
+            Notice(level=level, title=f"MLflow persistence: {outcome.status}", message=message)
+            for level, message in outcome.messages
+        ],
+        exit_code=exit_code,
+    )
+
+
+def _text(outcome: Outcome) -> str:
+    facts = "\n".join(f"{name:<10} {value}" for name, value in _facts(outcome).items())
+    return "\n\n".join(part for part in (_leaderboard(outcome.choice, Table.text), facts) if part)
+
+
+def _summary(outcome: Outcome) -> str:
+    facts = Table(header=("", ""), rows=[(name, value) for name, value in _facts(outcome).items()]).markdown()
+    messages = "\n".join(f"- **{level}**: {' '.join(message.split())}" for level, message in outcome.messages)
+    board = _leaderboard(outcome.choice, Table.markdown)
+    return "\n\n".join(part for part in ("### MLflow persistence", facts, messages, board) if part)
+
+
+def _facts(outcome: Outcome) -> dict[str, str]:
+    best = outcome.choice.best if outcome.choice else None
+    facts = {"status": outcome.status, "reason": outcome.reason}
+    if best:
+        change = "new" if outcome.improved else "as before"
+        facts["promoted"] = f"{best.algorithm}, {outcome.metric} {best.value:.6g}, run {best.run_id} ({change})"
+        facts["model"] = str(outcome.model_path)
+    if outcome.commit_sha:
+        facts["commit"] = outcome.commit_sha
+    if outcome.bundle_path:
+        facts["bundle"] = outcome.bundle_path
+    return facts
+
+
+def _leaderboard(choice: Choice | None, shape: Callable[[Table], str]) -> str:
+    if choice is None or not choice.ranking:
+        return ""
+    metric = choice.rule.metric
+    rows = [
+        (str(rank), run.algorithm, f"{run.value:.6g}", run.run_name, run.experiment, run.run_id)
+        for rank, run in enumerate(choice.ranking[:SHOWN], start=1)
+    ]
+    header = ("rank", "algorithm", metric, "run", "experiment", "run id")
+    more = len(choice.ranking) - len(rows)
+    table = shape(Table(header=header, rows=rows, numeric=frozenset({"rank", metric})))
+    return f"{table}\n\n{more} more in mlflow_persistence_info.json or MLflow" if more else table

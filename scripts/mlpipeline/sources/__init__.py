@@ -1,0 +1,1 @@
+"""Where a job's runs are read: file stores, SQLite databases, tracking servers."""

@@ -1,0 +1,1 @@
+"""Reading an MLflow database in SQLite by the standard library alone."""

@@ -1,1 +1,0 @@
-"""Where runs are read from: a job's file store, and the history itself."""

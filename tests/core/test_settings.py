@@ -1,0 +1,89 @@
+"""What flags and environment mean."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mlpipeline.core.errors import InputError
+from mlpipeline.core.settings import BOT, Context
+from mlpipeline.sources.address import source_of
+
+
+@pytest.mark.parametrize(
+    ("uri", "kind", "place"),
+    [
+        ("", "folder", "{root}/mlruns"),
+        ("runs", "folder", "runs"),
+        ("./runs", "folder", "./runs"),
+        ("/abs/runs", "folder", "/abs/runs"),
+        ("file:./runs", "folder", "./runs"),
+        ("file:runs", "folder", "runs"),
+        ("file:/abs/runs", "folder", "/abs/runs"),
+        ("file:///abs/my%20runs", "folder", "/abs/my runs"),
+        ("file://localhost/abs/runs", "folder", "/abs/runs"),
+        ("sqlite:///mlflow.db", "database", "mlflow.db"),
+        ("sqlite:////abs/mlflow.db", "database", "/abs/mlflow.db"),
+        ("https://mlflow.example.org", "server", "https://mlflow.example.org"),
+        ("postgresql+psycopg2://u:p@host/db", "server", "postgresql+psycopg2://u:p@host/db"),
+    ],
+)
+def test_a_uri_names_a_source(tmp_path: Path, uri: str, kind: str, place: str) -> None:
+    found = source_of(uri, tmp_path)
+
+    assert (found.kind, found.place) == (kind, place.format(root=tmp_path))
+    assert ":p@" not in found.shown
+
+
+def test_without_a_uri_it_is_what_mlflow_would_use(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").touch()
+    assert source_of("", tmp_path).kind == "database"
+
+    (tmp_path / "mlruns/0").mkdir(parents=True)
+    (tmp_path / "mlruns/0/meta.yaml").touch()
+    assert source_of("", tmp_path).kind == "folder"
+
+
+@pytest.mark.parametrize("uri", ["file://./runs", "s3://user:hunter2@bucket", "databricks:"])
+def test_other_sources_are_refused_by_name(tmp_path: Path, uri: str) -> None:
+    with pytest.raises(InputError, match="no store of MLflow runs") as caught:
+        source_of(uri, tmp_path)
+    assert "hunter2" not in str(caught.value)
+
+
+def context(tmp_path: Path, head: str = "", **environ: str) -> Context:
+    event = tmp_path / "event.json"
+    event.write_text(json.dumps({"pull_request": {"head": {"repo": {"full_name": head}}}}), encoding="utf-8")
+    on_github = {"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "acme/app", "GITHUB_EVENT_PATH": str(event)}
+    return Context.from_environ({**on_github, **environ})
+
+
+@pytest.mark.parametrize(
+    ("environ", "head", "reason"),
+    [
+        ({"GITHUB_EVENT_NAME": "push"}, "", ""),
+        ({"GITHUB_EVENT_NAME": "push", "GITHUB_REF_TYPE": "tag"}, "", "tag"),
+        ({"GITHUB_EVENT_NAME": "pull_request"}, "acme/app", ""),
+        ({"GITHUB_EVENT_NAME": "pull_request"}, "someone/app", "fork (someone/app)"),
+        ({"GITHUB_EVENT_NAME": "pull_request", "GITHUB_ACTOR": "dependabot[bot]"}, "acme/app", "Dependabot"),
+        ({"GITHUB_EVENT_NAME": "pull_request_target"}, "someone/app", ""),
+    ],
+)
+def test_a_job_that_cannot_push_is_known_up_front(
+    tmp_path: Path, environ: dict[str, str], head: str, reason: str
+) -> None:
+    skip = context(tmp_path, head, **environ).skip
+    assert reason in skip
+    assert bool(skip) is bool(reason)
+
+
+def test_a_workflow_commits_as_the_bot_and_names_itself(tmp_path: Path) -> None:
+    found = context(tmp_path, GITHUB_WORKFLOW="train\nall", GITHUB_RUN_NUMBER="12")
+
+    assert (found.identity, found.job) == (BOT, "train all #12")
+
+
+def test_outside_of_github_nothing_is_skipped() -> None:
+    found = Context.from_environ({"GITHUB_REF_TYPE": "tag", "MLFLOW_TRACKING_URI": "file:./x", "ACT": "true"})
+
+    assert (found.skip, found.tracking_uri, found.act) == ("", "file:./x", True)

@@ -1,0 +1,420 @@
+"""Stock MLflow with the project installed: no flag, any working directory, what Git and the disk do to a history."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import urllib.request
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from support.gitrepo import git
+from support.web import ask
+
+from .conftest import PROJECT, History
+
+FIND = """
+import json, os, sys
+import mlflow
+mlflow.set_tracking_uri(sys.argv[1])
+client = mlflow.MlflowClient()
+(run,) = mlflow.search_runs(experiment_names=["houses"], filter_string="run_name = 'ridge'", output_format="list")
+"""
+
+LOOK = (
+    FIND
+    + """model = run.outputs.model_outputs[0].model_id
+(trace,) = mlflow.search_traces(locations=[run.info.experiment_id], return_type="list")
+row = [[3.0]]
+print(json.dumps({
+    "stores": [type(client._tracking_client.store).__name__, type(client._get_registry_client().store).__name__],
+    "experiment": client.get_experiment(run.info.experiment_id).artifact_location,
+    "run": [run.info.artifact_uri, client.get_run(run.info.run_id).info.artifact_uri],
+    "model": client.get_logged_model(model).artifact_location,
+    "models": [each.artifact_location for each in mlflow.search_logged_models(
+        experiment_ids=[run.info.experiment_id], output_format="list")],
+    "version": client.get_model_version_by_alias("pricer", "champion").source,
+    "versions": [each.source for each in client.search_model_versions()],
+    "latest": client.get_registered_model("pricer").latest_versions[0].source,
+    "download": client.get_model_version_download_uri("pricer", "1"),
+    "trace": trace.info.tags["mlflow.artifactLocation"],
+    "spans": [span.name for span in mlflow.get_trace(trace.info.trace_id).data.spans],
+    "history": [point.value for point in client.get_metric_history(run.info.run_id, "val_rmse")],
+    "listed": [each.path for each in client.list_artifacts(run.info.run_id, "notes")],
+    "note": mlflow.artifacts.load_text(f"runs:/{run.info.run_id}/notes/note.txt"),
+    "loaded": [
+        float(mlflow.pyfunc.load_model(uri).predict(row)[0])
+        for uri in (f"runs:/{run.info.run_id}/model", f"models:/{model}", "models:/pricer/1", "models:/pricer@champion")
+    ],
+    "flag": os.environ.get("MLFLOW_ALLOW_FILE_STORE"),
+}))
+"""
+)
+
+GO_ON = """
+import json
+import mlflow
+from sklearn.linear_model import Ridge
+client = mlflow.MlflowClient()
+def train():
+    mlflow.log_metric("val_rmse", 1.0)
+    mlflow.log_text("mine", "note.txt")
+    return mlflow.sklearn.log_model(
+        Ridge().fit([[1.0], [2.0]], [1.0, 2.0]), name="model", pip_requirements=["scikit-learn"],
+        registered_model_name="pricer",
+    )
+with mlflow.start_run() as default:
+    model = train()
+mlflow.set_experiment("new one")
+with mlflow.start_run() as new, mlflow.start_span("s"):
+    mlflow.log_text("mine", "note.txt")
+mlflow.flush_trace_async_logging()
+client.rename_experiment(new.info.experiment_id, "newer one")
+client.delete_experiment(new.info.experiment_id)
+client.restore_experiment(new.info.experiment_id)
+client.delete_run(default.info.run_id)
+client.restore_run(default.info.run_id)
+client.set_terminated(default.info.run_id)
+client.transition_model_version_stage("pricer", "2", "Production")
+client.update_model_version("pricer", "2", "mine")
+client.create_registered_model("by place")
+client.create_model_version("by place", source=f"{default.info.artifact_uri}/model")
+print(json.dumps({
+    "run": default.info.run_id, "new": new.info.run_id, "model": model.model_id,
+    "uri": default.info.artifact_uri, "text": mlflow.artifacts.load_text(f"runs:/{new.info.run_id}/note.txt"),
+}))
+"""
+
+READ = """
+import json, sys, mlflow
+_, store, path, *runs = sys.argv
+mlflow.set_tracking_uri(store)
+print(json.dumps({"notes": [mlflow.artifacts.load_text(f"runs:/{run}/{path}") for run in runs]}))
+"""
+
+
+def home(repository: Path) -> str:
+    return f"{repository.as_uri()}/mlflow-artifacts"
+
+
+@pytest.fixture
+def repository(history: History, tmp_path: Path) -> Path:
+    return history.clone(tmp_path / "a clone")
+
+
+def experiment(repository: Path, name: str = "houses") -> Path:
+    """The folder of an experiment."""
+    for meta in repository.glob("mlruns/*/meta.yaml"):
+        if yaml.safe_load(meta.read_text(encoding="utf-8"))["name"] == name:
+            return meta.parent
+    raise AssertionError(name)
+
+
+def runs(repository: Path) -> dict[str, Path]:
+    """Folders of the runs in `houses`, by name."""
+    metas = [meta for meta in experiment(repository).glob("*/meta.yaml") if len(meta.parent.name) == 32]
+    return {yaml.safe_load(meta.read_text(encoding="utf-8"))["run_name"]: meta.parent for meta in metas}
+
+
+def test_everything_opens_from_another_working_directory(history: History, repository: Path, tmp_path: Path) -> None:
+    told = history.run(tmp_path, LOOK, (repository / "mlruns").as_uri()).told
+
+    ridge = runs(repository)["ridge"].name
+    model = f"{home(repository)}/models/m-"
+    assert told["stores"] == ["TrackingStore", "RegistryStore"]
+    assert told["experiment"] == home(repository)
+    assert told["run"] == [f"{home(repository)}/{ridge}/artifacts"] * 2
+    versions = told["versions"]
+    assert isinstance(versions, list)
+    assert str(told["model"]).startswith(model)
+    assert told["models"] == [told["model"]]
+    assert told["download"] == told["model"]
+    assert str(told["trace"]).startswith(f"{home(repository)}/traces/tr-")
+    assert {told["version"], told["latest"], *versions} <= {
+        told["model"],
+        f"models:/{str(told['model']).split('/')[-2]}",
+    }
+    assert (told["spans"], told["history"], told["listed"]) == (["predict"], [3.5, 2.5], ["notes/note.txt"])
+    assert told["note"] == "a note"
+    assert told["loaded"] == pytest.approx([2.5] * 4, abs=0.5)
+    assert told["flag"] is None
+    assert git(repository, "status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize("uri", ["file:./mlruns", "./mlruns"])
+def test_relative_uris_work_at_the_root(history: History, repository: Path, uri: str) -> None:
+    ridge = runs(repository)["ridge"].name
+
+    assert history.run(repository, READ, uri, "notes/note.txt", ridge).told == {"notes": ["a note"]}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """A checkout in which a training went on, and what the training told."""
+
+    checkout: Path
+    told: dict[str, object]
+
+    def meta(self, path: str) -> dict[str, object]:
+        loaded = yaml.safe_load((self.checkout / "mlruns" / path / "meta.yaml").read_text(encoding="utf-8"))
+        assert isinstance(loaded, dict)
+        return loaded
+
+
+@pytest.fixture(scope="module")
+def training(history: History, tmp_path_factory: pytest.TempPathFactory) -> Training:
+    checkout = history.clone(tmp_path_factory.mktemp("training") / "checkout of mine")
+    return Training(checkout=checkout, told=history.run(checkout, GO_ON).told)
+
+
+def test_training_goes_on_in_the_checkout(training: Training) -> None:
+    told, checkout = training.told, training.checkout
+    default, new = f"file:./mlflow-artifacts/{told['run']}/artifacts", experiment(checkout, "newer one")
+
+    assert told["uri"] == f"{home(checkout)}/{told['run']}/artifacts"
+    assert told["text"] == "mine"
+    run = training.meta(f"0/{told['run']}")
+    assert (run["artifact_uri"], run["status"], run["lifecycle_stage"]) == (default, 3, "active")
+    assert training.meta(f"{new.name}")["artifact_location"] == f"file:./mlflow-artifacts/{new.name}"
+    location = f"file:./mlflow-artifacts/models/{told['model']}/artifacts"
+    assert training.meta(f"0/models/{told['model']}")["artifact_location"] == location
+    assert training.meta("models/pricer/version-2")["storage_location"] == location
+    assert training.meta("models/by place/version-1")["source"] == f"{default}/model"
+
+
+def test_training_leaves_new_files_that_name_no_machine(training: Training) -> None:
+    told, checkout = training.told, training.checkout
+
+    status = git(checkout, "status", "--porcelain", "-z", "--untracked-files=all").rstrip("\0").split("\0")
+
+    # MLflow notes in a registered model when its last version was made.
+    assert [line for line in status if not line.startswith("?? ")] == [" M mlruns/models/pricer/meta.yaml"]
+    new = {line[3:] for line in status}
+    assert f"mlflow-artifacts/{told['run']}/artifacts/note.txt" in new
+    assert f"mlflow-artifacts/models/{told['model']}/artifacts/MLmodel" in new
+    assert [path for path in new if b"checkout" in (checkout / path).read_bytes()] == []
+
+
+def test_what_was_logged_in_the_checkout_can_be_persisted(training: Training) -> None:
+    persist = [sys.executable, str(PROJECT / "scripts/persist.py"), "--fail-on-error", "--dry-run", "--json"]
+
+    done = subprocess.run(persist, cwd=training.checkout, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    outcome = json.loads(done.stdout)
+    assert (outcome["runs_added"], outcome["run_id"]) == (2, training.told["run"])
+
+
+def test_what_was_logged_opens_where_the_checkout_moves_to(
+    history: History, training: Training, tmp_path: Path
+) -> None:
+    shutil.copytree(training.checkout, tmp_path / "moved", symlinks=True)
+    store = (tmp_path / "moved/mlruns").as_uri()
+
+    told = history.run(tmp_path, READ, store, "note.txt", str(training.told["run"]), str(training.told["new"])).told
+
+    assert told == {"notes": ["mine", "mine"]}
+
+
+def test_a_store_that_is_no_history_stays_mlflows_own(history: History, tmp_path: Path) -> None:
+    program = """
+import json, sys, mlflow
+mlflow.set_tracking_uri(sys.argv[1])
+with mlflow.start_run() as run:
+    mlflow.log_text("x", "x.txt")
+print(json.dumps({"uri": run.info.artifact_uri, "run": run.info.run_id}))
+"""
+    store = tmp_path / "elsewhere/store"
+
+    told = history.run(tmp_path, program, store.as_uri()).told
+
+    assert told["uri"] == (store / f"0/{told['run']}/artifacts").as_uri()
+    meta = yaml.safe_load((store / f"0/{told['run']}/meta.yaml").read_text(encoding="utf-8"))
+    assert meta["artifact_uri"] == told["uri"]
+    assert (store / f"0/{told['run']}/artifacts/x.txt").is_file()
+
+
+def test_folders_that_git_dropped_are_not_missed(history: History, repository: Path) -> None:
+    program = """
+import json, sys, mlflow
+with mlflow.start_run():
+    pass
+client = mlflow.MlflowClient()
+run = client.get_run(sys.argv[1])
+told = {"history": client.get_metric_history(sys.argv[1], "loss"), "artifacts": client.list_artifacts(sys.argv[1])}
+with mlflow.start_run(run_id=sys.argv[1]):
+    mlflow.log_metric("loss", 1.0)
+    mlflow.log_param("alpha", 1)
+    mlflow.set_tag("mine", "yes")
+    mlflow.log_text("x", "x.txt")
+run = client.get_run(sys.argv[1])
+print(json.dumps({**told, "metrics": run.data.metrics, "params": run.data.params, "tag": run.data.tags["mine"],
+    "now": [each.path for each in client.list_artifacts(sys.argv[1])]}))
+"""
+    bare = runs(repository)["bare"]
+    (bare / "metrics").unlink()  # the link that stands for the empty folder
+    for name in (".metrics", "params", "artifacts", "tags"):
+        shutil.rmtree(bare / name)
+    shutil.rmtree(repository / "mlruns/0")  # the default experiment, which a history need not have
+
+    told = history.run(repository, program, bare.name).told
+
+    assert told == {
+        "history": [], "artifacts": [], "metrics": {"loss": 1.0}, "params": {"alpha": "1"}, "tag": "yes",
+        "now": ["x.txt"],
+    }  # fmt: skip
+    default = yaml.safe_load((repository / "mlruns/0/meta.yaml").read_text(encoding="utf-8"))
+    assert default["artifact_location"] == "file:./mlflow-artifacts/0"
+
+
+def test_a_history_can_be_browsed_without_write_access(history: History, repository: Path, tmp_path: Path) -> None:
+    program = f"""{FIND}
+from mlflow.entities import ViewType
+all_experiments = client.search_experiments(view_type=ViewType.ALL)
+try:
+    client.set_tag(run.info.run_id, "a", "b")
+except Exception as error:
+    refused = f"{{type(error).__name__}}: {{error}}"
+print(json.dumps({{
+    "note": mlflow.artifacts.load_text(f"runs:/{{run.info.run_id}}/notes/note.txt"),
+    "experiments": [each.name for each in all_experiments],
+    "registered": [each.name for each in client.search_registered_models()],
+    "refused": refused,
+}}))
+"""
+    shutil.rmtree(repository / "mlruns/models")
+    before = sorted(path for path in repository.rglob("*") if ".git" not in path.parts)
+
+    told = history.run(tmp_path, program, (repository / "mlruns").as_uri(), before=_read_only(repository)).told
+
+    assert told["note"] == "a note"
+    assert set(told["experiments"]) >= {"houses"}  # type: ignore[call-overload]
+    assert told["registered"] == []
+    assert "Read-only file system" in str(told["refused"]) or "Permission denied" in str(told["refused"])
+    assert sorted(path for path in repository.rglob("*") if ".git" not in path.parts) == before
+
+
+def _read_only(folder: Path) -> tuple[str, ...]:
+    """Make a folder read-only for the program that is put behind what this returns."""
+    if os.geteuid() != 0:
+        for path in [folder, *folder.rglob("*")]:
+            if not path.is_symlink():
+                path.chmod(path.stat().st_mode & ~0o222)
+        return ()
+    # Permissions do not stop root, but a mount does.
+    mount = 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec "$@"'
+    before = ("unshare", "--mount", "sh", "-c", mount, str(folder))
+    if subprocess.run([*before, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("root may not mount here")
+    return before
+
+
+def test_malformed_files_hide_nothing_else(history: History, repository: Path) -> None:
+    program = """
+import json, mlflow
+for _ in range(2):
+    found = mlflow.search_runs(search_all_experiments=True, output_format="list")
+models = mlflow.search_logged_models(experiment_ids=[found[0].info.experiment_id], output_format="list")
+print(json.dumps({"runs": {run.info.run_name: run.data.metrics for run in found}, "models": len(models)}))
+"""
+    ridge, bare = runs(repository)["ridge"], runs(repository)["bare"]
+    (model,) = experiment(repository).glob("models/m-*")
+    for bad in (ridge / "metrics/loss", bare / "meta.yaml", model / "metrics/val_rmse"):
+        bad.write_text("<<<<<<< HEAD\n1 2.5 3\n=======\n", encoding="utf-8")
+
+    done = history.run(repository, program)
+
+    assert done.told == {"runs": {"ridge": {"val_rmse": 2.5}}, "models": 1}
+    for named in (ridge / "metrics/loss", bare, model):
+        assert done.errors.count(str(named)) == 1
+
+
+@pytest.mark.parametrize("bare", [False, True], ids=["from elsewhere", "bare command"])
+def test_the_ui_shows_a_history(history: History, repository: Path, tmp_path: Path, *, bare: bool) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    cwd, arguments = (
+        (repository, ()) if bare else (elsewhere, ("--backend-store-uri", (repository / "mlruns").as_uri()))
+    )
+
+    with history.ui(cwd, *arguments) as address:
+        api = f"{address}/ajax-api/2.0/mlflow"
+        experiments = ask(f"{api}/experiments/search", max_results=10)["experiments"]
+        (houses,) = [each for each in experiments if each["name"] == "houses"]  # type: ignore[attr-defined]
+        found = ask(f"{api}/runs/search", experiment_ids=[houses["experiment_id"]])["runs"]
+        (ridge,) = [run["info"] for run in found if run["info"]["run_name"] == "ridge"]  # type: ignore[attr-defined]
+        listed = ask(f"{api}/artifacts/list?run_id={ridge['run_id']}&path=notes")["files"]
+        with urllib.request.urlopen(  # noqa: S310 - the loopback
+            f"{address}/get-artifact?path=notes/note.txt&run_uuid={ridge['run_id']}", timeout=60
+        ) as answer:
+            note = answer.read()
+        models = ask(f"{api}/logged-models/search", experiment_ids=[houses["experiment_id"]])["models"]
+        model = models[0]["info"]["model_id"]  # type: ignore[index]
+        kept = ask(f"{api}/logged-models/{model}/artifacts/directories")["files"]
+        registered = ask(f"{api}/registered-models/search")["registered_models"]
+
+    assert len(found) == 2  # type: ignore[arg-type]
+    assert [each["path"] for each in listed] == ["notes/note.txt"]  # type: ignore[attr-defined]
+    assert note == b"a note"
+    assert "MLmodel" in {each["path"] for each in kept}  # type: ignore[attr-defined]
+    assert [each["name"] for each in registered] == ["pricer"]  # type: ignore[attr-defined]
+    assert git(repository, "status", "--porcelain") == ""
+
+
+def test_an_unknown_mlflow_keeps_its_own_store(history: History, repository: Path) -> None:
+    program = """
+import json, warnings
+import mlflow, mlflow.store.tracking.file_store
+del mlflow.entities.LoggedModel
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    try:
+        mlflow.MlflowClient().search_experiments()
+    except mlflow.MlflowException as error:
+        refused = str(error)
+print(json.dumps({"refused": refused, "warned": [str(each.message) for each in caught]}))
+"""
+    told = history.run(repository, program).told
+
+    assert "maintenance mode" in str(told["refused"])
+    (warned,) = [each for each in told["warned"] if "mlflow-git-persistence" in each]  # type: ignore[attr-defined]
+    assert "LoggedModel" in warned
+
+
+def test_threads_that_make_stores_leave_the_flag_as_it_was(history: History, tmp_path: Path) -> None:
+    program = """
+import json, os, threading
+import mlflow
+def make(number):
+    mlflow.MlflowClient(f"file:./store-{number}").search_experiments()
+threads = [threading.Thread(target=make, args=(number,)) for number in range(16)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+print(json.dumps({"flag": os.environ.get("MLFLOW_ALLOW_FILE_STORE"), "stores": len(os.listdir("."))}))
+"""
+    assert history.run(tmp_path, program).told == {"flag": None, "stores": 16}
+
+
+def test_looking_at_the_package_imports_no_mlflow() -> None:
+    program = "import sys, mlpipeline.mlflow_plugin, mlpipeline.mlflow_plugin.places; print('mlflow' in sys.modules)"
+    scripts = PROJECT / "scripts"
+    done = subprocess.run([sys.executable, "-c", program], cwd=scripts, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_the_wheel_holds_the_plugin(tmp_path: Path) -> None:
+    wheels = pytest.importorskip("hatchling.builders.wheel")
+    (wheel,) = wheels.WheelBuilder(str(PROJECT)).build(directory=str(tmp_path))
+
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        (entries,) = [name for name in names if name.endswith("entry_points.txt")]
+        text = archive.read(entries).decode()
+    assert "mlpipeline/plugin/filestores.py" in names
+    assert "file = mlpipeline.mlflow_plugin.entry:tracking_store" in text
+    assert "file = mlpipeline.mlflow_plugin.entry:registry_store" in text

@@ -1,0 +1,743 @@
+"""Reading MLflow's databases: one story as several versions wrote it, and what a database should never hold."""
+
+import gzip
+import json
+import math
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from mlpipeline.core.documents import dump_yaml, load_yaml
+from mlpipeline.core.errors import InputError, UnknownSchemaError
+from mlpipeline.core.records import Incoming, Kind, Record
+from mlpipeline.history.metrics import metric_points
+from mlpipeline.history.paths import DESCRIPTIONS, FOLDERS
+from mlpipeline.sources.client import reader as client
+from mlpipeline.sources.sqlite import reader as sqlite
+from sources.sqlite.databases.make import CONTEXT, DATASET, METRICS, PARAMS, TAGS, TIME
+
+FOLDER = Path(__file__).parent / "databases"
+VERSIONS = sorted(file.name.removeprefix("mlflow-").removesuffix(".db.gz") for file in FOLDER.glob("*.db.gz"))
+NEWEST = "3.17.2"
+
+
+@pytest.fixture(params=VERSIONS)
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """The story, as each version wrote it."""
+    return unpacked(request.param, tmp_path)
+
+
+@pytest.fixture
+def newest(tmp_path: Path) -> Path:
+    return unpacked(NEWEST, tmp_path)
+
+
+def unpacked(version: str, folder: Path) -> Path:
+    file = folder / "mlflow.db"
+    file.write_bytes(gzip.decompress((FOLDER / f"mlflow-{version}.db.gz").read_bytes()))
+    return file
+
+
+def change(database: Path, *statements: str, **values: object) -> None:
+    with closing(sqlite3.connect(database)) as connection, connection:
+        for statement in statements:
+            connection.execute(statement, values)
+
+
+def query(database: Path, statement: str) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(database)) as connection:
+        return connection.execute(statement).fetchall()
+
+
+def has(database: Path, table: str) -> bool:
+    return (table,) in query(database, "SELECT name FROM sqlite_master")
+
+
+def named(incoming: Incoming, name: str, kind: Kind = Kind.RUN) -> Record:
+    key = "run_name" if kind is Kind.RUN else "name"
+    [record] = [each for each in incoming.records if each.kind is kind and each.meta.get(key) == name]
+    return record
+
+
+def small(files: Mapping[str, object], folder: str) -> dict[str, str]:
+    """Texts of the files of one folder, by name."""
+    return {
+        path.removeprefix(f"{folder}/"): content.decode()
+        for path, content in files.items()
+        if path.startswith(f"{folder}/") and isinstance(content, bytes)
+    }
+
+
+def metas(files: Mapping[str, object], folder: str) -> list[dict[str, object]]:
+    return [load_yaml(text.encode()) for text in small(files, folder).values()]
+
+
+def refusals(incoming: Incoming) -> str:
+    return "\n".join(str(each) for each in incoming.refusals)
+
+
+def winner_id(database: Path) -> str:
+    return str(query(database, "SELECT run_uuid FROM tags WHERE key = 'mlflow.runName' AND value = 'winner'")[0][0])
+
+
+class TestStory:
+    """What `databases/make.py` logged comes out, whichever version wrote it down."""
+
+    def test_nothing_is_refused(self, database: Path) -> None:
+        assert sqlite.read(database).refusals == ()
+
+    def test_experiments(self, database: Path) -> None:
+        default, first, second = sqlite.read(database).experiments
+
+        assert [each.name for each in (default, first, second)] == ["Default", "first", "second"]
+        assert [each.id for each in (default, first, second)] == ["0", "1", "2"]
+        assert [each.meta["lifecycle_stage"] for each in (default, first, second)] == ["active", "active", "deleted"]
+        assert small(first.files, "tags") == {"purpose": "tests ✓"}
+        assert first.meta["experiment_id"] == "1"
+        assert isinstance(first.meta["creation_time"], int)
+
+    def test_runs(self, database: Path) -> None:
+        incoming = sqlite.read(database)
+        runs = {each.meta["run_name"]: each for each in incoming.records if each.kind is Kind.RUN}
+
+        states = {name: (run.meta["status"], run.meta["lifecycle_stage"]) for name, run in runs.items()}
+        assert states == {
+            "winner": (3, "active"),
+            "child": (3, "active"),
+            "failed": (4, "active"),
+            "running": (1, "active"),
+            "deleted": (1, "deleted"),
+            "lost": (3, "deleted"),
+        }
+        assert {name for name, run in runs.items() if run.experiment == "second"} == {"lost"}
+        assert runs["child"].files["tags/mlflow.parentRunId"] == runs["winner"].id.encode()
+        assert (runs["winner"].meta["start_time"], runs["winner"].meta["end_time"]) == (TIME, TIME + 5)
+        assert runs["running"].meta["end_time"] is None
+        assert isinstance(runs["deleted"].meta["deleted_time"], int)
+        assert "deleted_time" not in runs["winner"].meta
+
+    def test_params_metrics_and_tags_without_loss(self, database: Path) -> None:
+        winner = named(sqlite.read(database), "winner")
+
+        assert small(winner.files, "params") == PARAMS
+        assert small(winner.files, "tags") == {**TAGS, "mlflow.runName": "winner"}
+        for name, points in METRICS.items():
+            lines = [f"{when} {value!r} {step}" for when, value, step in points]
+            assert small(winner.files, "metrics")[name].splitlines() == lines
+
+    def test_inputs(self, database: Path) -> None:
+        incoming = sqlite.read(database)
+        winner = named(incoming, "winner")
+        if not has(database, "datasets"):
+            assert not small(winner.files, "inputs")
+            return
+
+        [dataset] = metas(incoming.experiments[1].files, "datasets")
+        [edge] = [each for each in metas(winner.files, "inputs") if each["source_type"] == "DATASET"]
+
+        assert dataset == {**DATASET, "schema": None, "profile": None}
+        assert edge["tags"] == CONTEXT
+        assert f"datasets/{edge['source_id']}/meta.yaml" in incoming.experiments[1].files
+        assert edge["destination_id"] == edge["source_id"]
+
+    def test_registered_models(self, database: Path) -> None:
+        incoming = sqlite.read(database)
+        [champion] = incoming.models
+        run = named(incoming, "winner").id
+
+        assert (champion.name, champion.meta["description"]) == ("champion", "The best\nwe have")
+        assert small(champion.files, "tags") == {"owner": "me"}
+        assert [version.number for version in champion.versions] == [1, 2, 3]
+        for version in champion.versions:
+            assert version.meta["description"] == f"v{version.number}"
+            assert version.meta["run_id"] == run
+            assert version.meta["storage_location"] == version.meta["source"] == f"runs:/{run}/model"
+            assert small(version.files, "tags") == {"n": str(version.number)}
+        assert champion.aliases == ({"best": 2, "oldest": 1} if has(database, "registered_model_aliases") else {})
+
+    def test_logged_models(self, database: Path) -> None:
+        incoming = sqlite.read(database)
+        if not has(database, "logged_models"):
+            assert not [each for each in incoming.records if each.kind is Kind.LOGGED_MODEL]
+            return
+        winner, model = named(incoming, "winner"), named(incoming, "model", Kind.LOGGED_MODEL)
+
+        assert (model.meta["status"], model.meta["model_type"], model.meta["source_run_id"]) == (2, "demo", winner.id)
+        assert "lifecycle_stage" not in model.meta
+        assert named(incoming, "gone", Kind.LOGGED_MODEL).meta["lifecycle_stage"] == "deleted"
+        assert small(model.files, "params") == {"depth/max": "3"}
+        assert small(model.files, "tags") == {"stage": "dev"}
+        assert small(model.files, "metrics") == {
+            "plain": f"{TIME} inf 1 {winner.id}\n",
+            "of data": f"{TIME} inf 1 {winner.id} diabetes 0a1b2c\n",
+        }
+        [output] = metas(winner.files, "outputs")
+        [used] = [each for each in metas(winner.files, "inputs") if each["source_type"] == "MODEL"]
+        assert (output["destination_id"], output["step"]) == (model.id, 2)
+        assert used["source_id"] == model.id
+
+    def test_traces(self, database: Path) -> None:
+        traces = [each for each in sqlite.read(database).records if each.kind is Kind.TRACE]
+        if not has(database, "trace_info"):
+            assert not traces
+            return
+        [trace] = traces
+
+        assert (trace.experiment, trace.meta["state"]) == ("first", "OK")
+        assert trace.meta["trace_id"] == trace.id
+        assert isinstance(trace.meta["execution_duration_ms"], int)
+        tags = small(trace.files, "tags")
+        assert (tags["topic"], tags["mlflow.traceName"]) == ("reasons", "question")
+        assert "mlflow.trace.spansLocation" not in tags
+        assert json.loads(small(trace.files, "request_metadata")["mlflow.traceInputs"]) == {"text": "why ✓"}
+
+    @pytest.mark.parametrize("database", ["3.4.0", NEWEST], indirect=True)
+    def test_spans_and_assessments(self, database: Path) -> None:
+        [trace] = [each for each in sqlite.read(database).records if each.kind is Kind.TRACE]
+
+        spans = json.loads(small(trace.files, "artifacts")["traces.json"])["spans"]
+        judged = {each["assessment_name"]: each for each in metas(trace.files, "assessments")}
+
+        assert [span["name"] for span in spans] == ["question", "answer"]
+        assert judged["good"]["feedback"] == {"value": 0.5}
+        assert (judged["good"]["rationale"], judged["good"]["metadata"]) == ("short", {"by": "test"})
+        assert "no judge" in str(judged["broken"]["feedback"])
+        assert judged["facts"]["expectation"] == {
+            "serialized_value": {"serialization_format": "JSON_FORMAT", "value": '{"facts": ["a", 1]}'}
+        }
+        assert judged["words"]["expectation"] == {"value": 3}
+
+    def test_no_file_is_touched(self, database: Path) -> None:
+        before = database.read_bytes()
+
+        incoming = sqlite.read(database)
+
+        assert incoming.origins == frozenset()
+        assert [each.name for each in database.parent.iterdir()] == ["mlflow.db"]
+        assert database.read_bytes() == before
+
+    def test_ids_that_are_known_are_passed_over(self, database: Path) -> None:
+        winner = winner_id(database)
+
+        incoming = sqlite.read(database, known=lambda identifier: identifier == winner)
+
+        assert winner not in {each.id for each in incoming.records}
+        assert len(incoming.records) == len(sqlite.read(database).records) - 1
+
+
+class TestMlflow:
+    """MLflow itself finds the same in what we tell as in its database."""
+
+    @pytest.fixture
+    def stores(self, newest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[object, object]:
+        """Clients of the database, and of the file store written from what was read of it."""
+        from mlflow import MlflowClient
+
+        monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+        monkeypatch.chdir(tmp_path)
+        write_store(sqlite.read(newest), tmp_path / "mlruns")
+        database, files = f"sqlite:///{newest}", (tmp_path / "mlruns").as_uri()
+        return MlflowClient(database, registry_uri=database), MlflowClient(files, registry_uri=files)
+
+    def test_experiments(self, stores: Sequence[object]) -> None:
+        mine, theirs = (
+            {each.experiment_id: dict(each) for each in client.search_experiments(view_type=3)}  # type: ignore[attr-defined]
+            for client in stores
+        )
+
+        assert mine.keys() == {"0", "1", "2"}
+        assert mine == theirs
+
+    def test_runs(self, stores: Sequence[object], newest: Path) -> None:
+        for (run_id,) in query(newest, "SELECT run_uuid FROM runs"):
+            mine, theirs = (client.get_run(run_id) for client in stores)  # type: ignore[attr-defined]
+            assert dict(mine.info) == dict(theirs.info)
+            assert mine.data.params == theirs.data.params
+            assert mine.data.tags == theirs.data.tags
+            assert comparable(mine.data.metrics) == comparable(theirs.data.metrics)
+            assert sorted(map(repr, mine.outputs.model_outputs)) == sorted(map(repr, theirs.outputs.model_outputs))
+            assert sorted(map(repr, mine.inputs.model_inputs)) == sorted(map(repr, theirs.inputs.model_inputs))
+            assert [each.to_dictionary() for each in mine.inputs.dataset_inputs] == [
+                each.to_dictionary() for each in theirs.inputs.dataset_inputs
+            ]
+            for name in mine.data.metrics:
+                histories = (client.get_metric_history(run_id, name) for client in stores)  # type: ignore[attr-defined]
+                here, there = ([(p.timestamp, p.step, comparable(p.value)) for p in each] for each in histories)
+                assert here == there
+
+    def test_logged_models(self, stores: Sequence[object], newest: Path) -> None:
+        [(model_id,)] = query(newest, "SELECT model_id FROM logged_models WHERE lifecycle_stage = 'active'")
+        mine, theirs = (client.get_logged_model(model_id).to_dictionary() for client in stores)  # type: ignore[attr-defined]
+
+        for model in (mine, theirs):
+            model["metrics"] = sorted((each.key, comparable(each.value), each.step) for each in model["metrics"])
+        assert mine == theirs
+
+    def test_traces(self, stores: Sequence[object], newest: Path) -> None:
+        [(trace_id,)] = query(newest, "SELECT request_id FROM trace_info")
+        mine, theirs = (client.get_trace(trace_id, display=False) for client in stores)  # type: ignore[attr-defined]
+
+        infos = [trace.info.to_dict() for trace in (mine, theirs)]
+        for info in infos:
+            info["assessments"].sort(key=lambda each: each["assessment_id"])
+            for each in info["assessments"]:
+                each.setdefault("valid", True)  # the file store forgets it of expectations
+            del info["tags"]["mlflow.artifactLocation"]
+            info["tags"].pop("mlflow.trace.spansLocation", None)
+        assert infos[0] == infos[1]
+        assert mine.data.to_dict() == theirs.data.to_dict()
+
+    def test_registered_models(self, stores: Sequence[object]) -> None:
+        mine, theirs = (client.get_registered_model("champion") for client in stores)  # type: ignore[attr-defined]
+        assert {alias: int(number) for alias, number in theirs.aliases.items()} == mine.aliases
+        assert (mine.description, mine.tags) == (theirs.description, theirs.tags)
+        for number in "123":
+            here, there = (dict(client.get_model_version("champion", number)) for client in stores)  # type: ignore[attr-defined]
+            assert {**here, "version": number} == {**there, "version": number}
+
+    def test_reading_through_the_client_tells_the_same(self, newest: Path, tmp_path: Path) -> None:
+        """A database too new for us is read through the client instead; its runs must not look changed by that."""
+        downloads = tmp_path / "downloads"
+        theirs = client.read(f"sqlite:///{newest}", downloads=downloads, say=lambda _: None)
+        mine = sqlite.read(newest)
+
+        assert mine.experiments == theirs.experiments
+        assert mine.models == theirs.models
+        there = {each.id: each for each in theirs.records}
+        listed = [each for each in mine.records if each.meta.get("name") != "gone"]  # its deletion hides it
+        assert there.keys() == {each.id for each in listed}
+        for record in listed:
+            meta = {key: value for key, value in record.meta.items() if key != "deleted_time"}
+            assert meta == there[record.id].meta
+            spans = record.files.get("artifacts/traces.json")
+            files = {path: content for path, content in record.files.items() if path != "artifacts/traces.json"}
+            assert files == {path: each for path, each in there[record.id].files.items() if isinstance(each, bytes)}
+            if isinstance(spans, bytes):
+                file = there[record.id].files["artifacts/traces.json"]
+                assert isinstance(file, Path)
+                assert json.loads(spans) == json.loads(file.read_bytes())
+
+
+def comparable(value: object) -> object:
+    """NaN as something that equals itself, and infinity as MLflow's database holds it."""
+    if isinstance(value, dict):
+        return {key: comparable(each) for key, each in value.items()}
+    if isinstance(value, float) and math.isinf(value):
+        return math.copysign(sys.float_info.max, value)
+    return "nan" if value != value else value  # noqa: PLR0124 - what NaN is
+
+
+def write_store(incoming: Incoming, store: Path) -> None:
+    """Put what was read where MLflow's file store keeps it."""
+    homes = {
+        each.name: store / (".trash" * (each.meta["lifecycle_stage"] == "deleted")) for each in incoming.experiments
+    }
+    ids = {each.name: each.id for each in incoming.experiments}
+    for experiment in incoming.experiments:
+        write(homes[experiment.name] / experiment.id, "meta.yaml", experiment.meta, experiment.files)
+    for record in incoming.records:
+        folder = homes[record.experiment] / ids[record.experiment] / FOLDERS[record.kind] / record.id
+        own = {"tags/mlflow.artifactLocation": (folder / "artifacts").as_uri().encode()}
+        files = {**record.files, **(own if record.kind is Kind.TRACE else {})}
+        write(folder, DESCRIPTIONS[record.kind], record.meta, files)
+        for name in ("metrics", "params", "artifacts"):
+            (folder / name).mkdir(exist_ok=True)
+    for model in incoming.models:
+        aliases = {f"aliases/{alias}": str(number).encode() for alias, number in model.aliases.items()}
+        write(store / "models" / model.name, "meta.yaml", model.meta, {**model.files, **aliases})
+        for version in model.versions:
+            folder = store / "models" / model.name / f"version-{version.number}"
+            write(folder, "meta.yaml", version.meta, version.files)
+
+
+def write(folder: Path, description: str, meta: Mapping[str, object], files: Mapping[str, object]) -> None:
+    for path, content in {description: dump_yaml(meta), **files}.items():
+        assert isinstance(content, bytes)
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)
+
+
+class TestUnusable:
+    """Files that cannot be read are named, and stay as they are."""
+
+    def test_a_missing_database_is_not_made(self, tmp_path: Path) -> None:
+        with pytest.raises(InputError, match="does not exist"):
+            sqlite.read(tmp_path / "mlflow.db")
+
+        assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize("content", [b"", b"no database, but a text of more than a hundred bytes" * 9])
+    def test_another_file(self, content: bytes, tmp_path: Path) -> None:
+        file = tmp_path / "mlflow.db"
+        file.write_bytes(content)
+
+        with pytest.raises(InputError, match=r"is not an? (SQLite|MLflow)"):
+            sqlite.read(file)
+
+        assert file.read_bytes() == content
+
+    def test_another_database(self, tmp_path: Path) -> None:
+        file = tmp_path / "other.db"
+        change(file, "CREATE TABLE runs (run_uuid)")
+
+        with pytest.raises(InputError, match="is not an MLflow tracking database"):
+            sqlite.read(file)
+
+    def test_a_damaged_database(self, newest: Path) -> None:
+        data = newest.read_bytes()
+        newest.write_bytes(data[: 40 * 4096] + b"\xff" * (len(data) - 40 * 4096))
+
+        with pytest.raises(InputError, match="is damaged"):
+            sqlite.read(newest)
+
+    def test_a_locked_database(self, newest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sqlite, "PATIENCE", 0.05)
+        with closing(sqlite3.connect(newest)) as writer:
+            writer.execute("BEGIN EXCLUSIVE")
+            with pytest.raises(InputError, match="is locked by another process") as caught:
+                sqlite.read(newest)
+
+        assert "wait" in caught.value.remedy
+
+    def test_a_writer_that_was_cut_off(self, newest: Path) -> None:
+        crash = (
+            "import os, sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None);"
+            "c.execute('PRAGMA cache_size = 1'); c.execute('BEGIN');"
+            'c.execute("UPDATE tags SET value = value || hex(zeroblob(9999))"); os._exit(0)'
+        )
+        subprocess.run([sys.executable, "-c", crash, str(newest)], check=True)
+        journal = newest.with_name("mlflow.db-journal")
+        assert journal.exists()
+
+        with pytest.raises(InputError, match="was cut off"):
+            sqlite.read(newest)
+
+        assert journal.exists()
+
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            "ALTER TABLE runs RENAME COLUMN status TO state",
+            "ALTER TABLE params RENAME TO parameters",
+            "ALTER TABLE inputs RENAME TO edges",
+            "ALTER TABLE spans RENAME COLUMN content TO payload",
+        ],
+    )
+    def test_an_unknown_schema(self, statement: str, newest: Path) -> None:
+        change(newest, statement)
+
+        with pytest.raises(UnknownSchemaError, match="dc11669786a5") as caught:
+            sqlite.read(newest)
+
+        assert "pip install" in caught.value.remedy
+
+    def test_a_newer_schema_with_all_we_need(self, newest: Path) -> None:
+        expected = sqlite.read(newest)
+        change(
+            newest,
+            "UPDATE alembic_version SET version_num = 'feedfacefeed'",
+            "ALTER TABLE runs ADD COLUMN mood TEXT",
+            "CREATE TABLE starships (name TEXT)",
+        )
+
+        assert sqlite.read(newest) == expected
+
+
+class TestWriteAheadLog:
+    """A database in WAL mode is read without leaving anything beside it."""
+
+    @pytest.fixture
+    def logged(self, newest: Path) -> Path:
+        change(newest, "PRAGMA journal_mode = WAL")
+        return newest
+
+    def test_that_nobody_has_open(self, logged: Path) -> None:
+        before = logged.read_bytes()
+
+        incoming = sqlite.read(logged)
+
+        assert named(incoming, "winner")
+        assert [each.name for each in logged.parent.iterdir()] == ["mlflow.db"]
+        assert logged.read_bytes() == before
+
+    def test_that_is_being_written(self, logged: Path) -> None:
+        with closing(sqlite3.connect(logged, isolation_level=None)) as writer:
+            writer.execute("UPDATE tags SET value = 'new' WHERE key = 'team'")  # only in the log so far
+            writer.execute("BEGIN")
+            writer.execute("UPDATE tags SET value = 'not yet' WHERE key = 'team'")
+
+            incoming = sqlite.read(logged)
+
+        assert named(incoming, "winner").files["tags/team"] == b"new"
+
+    def test_that_is_opened_meanwhile(self, logged: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Whatever was read without locks while somebody wrote is read again."""
+        read, modes = sqlite._read, []
+        writer = sqlite3.connect(logged, isolation_level=None)
+
+        def interrupted(database: Path, mode: str, home: Path, known: sqlite.Known) -> Incoming:
+            modes.append(mode)
+            incoming = read(database, mode, home, known)
+            if len(modes) == 1:
+                writer.execute("UPDATE tags SET value = 'new' WHERE key = 'team'")
+            return incoming
+
+        monkeypatch.setattr(sqlite, "_read", interrupted)
+        with closing(writer):
+            incoming = sqlite.read(logged)
+
+        assert modes == ["mode=ro&immutable=1", "mode=ro"]
+        assert named(incoming, "winner").files["tags/team"] == b"new"
+
+
+class TestHostile:
+    """One bad record never stops the others, and nothing is left out in silence."""
+
+    @pytest.mark.parametrize(
+        "name", ["../../evil", "/etc/passwd", "a/../b", "", "a//b", "nul\0nul", ".git/config", "ä" * 128, "a\\b"]
+    )
+    @pytest.mark.parametrize("table", ["params", "tags", "metrics"])
+    def test_names_that_leave_their_folder(self, table: str, name: str, newest: Path) -> None:
+        run = winner_id(newest)
+        before = named(sqlite.read(newest), "winner")
+        change(
+            newest,
+            {
+                "params": "INSERT INTO params (key, value, run_uuid) VALUES (:name, 1, :run)",
+                "tags": "INSERT INTO tags (key, value, run_uuid) VALUES (:name, 1, :run)",
+                "metrics": "INSERT INTO metrics (key, value, run_uuid, timestamp) VALUES (:name, 1, :run, 1)",
+            }[table],
+            name=name,
+            run=run,
+        )
+
+        incoming = sqlite.read(newest)
+
+        assert named(incoming, "winner").files == before.files
+        [refusal] = incoming.refusals
+        assert refusal.where == f"run {run}"
+        assert repr(f"{table}/{name}") in refusal.reason
+        assert refusal.experiment == "first"
+
+    def test_a_name_that_is_the_folder_of_another(self, newest: Path) -> None:
+        change(newest, "INSERT INTO params VALUES ('model', 'x', :run)", run=winner_id(newest))
+
+        incoming = sqlite.read(newest)
+
+        assert small(named(incoming, "winner").files, "params") == PARAMS
+        assert "'params/model' was left out: another name begins with it" in refusals(incoming)
+
+    @pytest.mark.parametrize(
+        ("statement", "reason"),
+        [
+            ("UPDATE runs SET start_time = 'noon'", "'noon' is no whole number"),
+            ("UPDATE runs SET experiment_id = 77", "its experiment 77 is not in the database"),
+            ("UPDATE runs SET run_uuid = '../../evil'", "its id is none that MLflow makes"),
+            ("UPDATE runs SET run_uuid = 'datasets'", "its id is none that MLflow makes"),
+            ("UPDATE metrics SET value = 'good'", "its metric 'm' holds what cannot be read: 'good' is no number"),
+            ("UPDATE metrics SET timestamp = 1.5", "its metric 'm' holds what cannot be read: 1.5 is no whole number"),
+        ],
+    )
+    def test_a_run_that_cannot_be_told(self, statement: str, reason: str, newest: Path) -> None:
+        before = sqlite.read(newest).records
+        change(
+            newest,
+            "INSERT INTO runs (run_uuid, experiment_id, lifecycle_stage) VALUES ('bad', 1, 'active')",
+            "INSERT INTO metrics VALUES ('m', 1, 1, 'bad', 0, 0)",
+            f"{statement} WHERE run_uuid = 'bad'",
+        )
+
+        incoming = sqlite.read(newest)
+
+        assert incoming.records == before
+        [refusal] = incoming.refusals
+        assert refusal.reason == f"the run was left out: {reason}."
+        assert told_or_refused(newest, incoming)
+
+    def test_text_in_another_encoding(self, newest: Path) -> None:
+        change(newest, "UPDATE tags SET value = CAST(x'ff41' AS TEXT) WHERE key = 'team'")
+
+        assert named(sqlite.read(newest), "winner").files["tags/team"] == "\N{REPLACEMENT CHARACTER}A".encode()
+
+    def test_every_run_is_told_or_refused(self, database: Path) -> None:
+        assert told_or_refused(database, sqlite.read(database))
+
+    def test_an_assessment_of_a_new_kind(self, newest: Path) -> None:
+        change(newest, "UPDATE assessments SET assessment_type = 'vibe' WHERE name = 'good'")
+
+        incoming = sqlite.read(newest)
+
+        [trace] = [each for each in incoming.records if each.kind is Kind.TRACE]
+        assert {each["assessment_name"] for each in metas(trace.files, "assessments")} == {"broken", "facts", "words"}
+        assert "of the unknown type 'vibe'" in refusals(incoming)
+
+    def test_a_span_that_is_no_json(self, newest: Path) -> None:
+        change(newest, "UPDATE spans SET content = '{' WHERE parent_span_id IS NULL")
+
+        incoming = sqlite.read(newest)
+
+        assert not [each for each in incoming.records if each.kind is Kind.TRACE]
+        assert "the trace was left out: a span is not JSON" in refusals(incoming)
+
+    def test_a_dataset_whose_name_holds_a_space(self, newest: Path) -> None:
+        change(newest, "UPDATE logged_model_metrics SET dataset_name = 'two words'")
+
+        model = named(sqlite.read(newest), "model", Kind.LOGGED_MODEL)
+
+        assert metric_points(bytes_of(model, "metrics/of data"), of=Kind.LOGGED_MODEL) == [(1, TIME, math.inf)]
+
+    @pytest.mark.parametrize("name", ["../evil", "a/b", "a\\b", "100%", ".git", "..", "C:x"])
+    def test_a_registered_model_that_no_folder_can_be_called(self, name: str, newest: Path) -> None:
+        change(newest, "INSERT INTO registered_models (name, creation_time) VALUES (:name, 1)", name=name)
+
+        incoming = sqlite.read(newest)
+
+        assert [each.name for each in incoming.models] == ["champion"]
+        assert f"registered model '{name}': the model was left out" in refusals(incoming)
+
+    def test_aliases_that_name_nothing(self, newest: Path) -> None:
+        change(
+            newest,
+            "INSERT INTO registered_model_aliases (alias, version, name) VALUES ('ghost', 9, 'champion')",
+            "INSERT INTO registered_model_aliases (alias, version, name) VALUES ('../up', 1, 'champion')",
+        )
+
+        incoming = sqlite.read(newest)
+
+        assert incoming.models[0].aliases == {"best": 2, "oldest": 1}
+        assert "the model has no version 9" in refusals(incoming)
+        assert "'../up' was left out" in refusals(incoming)
+
+
+def told_or_refused(database: Path, incoming: Incoming) -> bool:
+    runs = {str(run) for (run,) in query(database, "SELECT run_uuid FROM runs")}
+    told = {each.id for each in incoming.records if each.kind is Kind.RUN}
+    refused = {each.where.removeprefix("run ") for each in incoming.refusals if "was left out:" in each.reason}
+    return bool(runs) and runs == told | (refused & runs) and not told & refused
+
+
+def bytes_of(record: Record, path: str) -> bytes:
+    content = record.files[path]
+    assert isinstance(content, bytes)
+    return content
+
+
+class TestLeftOut:
+    """What a file store has no place for is counted."""
+
+    def test_by_kind(self, newest: Path) -> None:
+        insert = "INSERT INTO {} VALUES ({})"
+        change(
+            newest,
+            "CREATE TABLE starships (name TEXT)",
+            insert.format("starships", "'one'"),
+            insert.format("starships", "'two'"),
+            "INSERT INTO scorers VALUES (1, 'judge', 's-1')",
+            "INSERT INTO scorer_versions VALUES ('s-1', 1, '{}', 1), ('s-1', 2, '{}', 1)",
+            "INSERT INTO evaluation_datasets (dataset_id, name) VALUES ('d-1', 'golden')",
+            "INSERT INTO webhooks (webhook_id, name, url) VALUES ('w', 'w', 'https://example.org')",
+            "INSERT INTO job_locks VALUES ('k', 'j', 1)",
+        )
+
+        incoming = sqlite.read(newest)
+
+        assert {each.where for each in incoming.refusals} == {
+            "evaluation datasets (1)",
+            "scorers (1)",
+            "webhooks (1)",
+            "rows of the table 'starships' (2)",
+        }
+
+    def test_every_table_of_the_newest_mlflow_is_known(self, newest: Path) -> None:
+        """A table that a next MLflow adds is to be put in its place, not to be reported by its bare name."""
+        tables = {str(name) for (name,) in query(newest, "SELECT name FROM sqlite_master WHERE type = 'table'")}
+
+        known = {*sqlite._FIRST, *sqlite._LATER, *sqlite._SERVANTS, *sqlite._HOMELESS, *sqlite._PARTS}
+
+        assert tables - known == set()
+
+    def test_other_workspaces(self, newest: Path) -> None:
+        change(
+            newest,
+            "UPDATE experiments SET workspace = 'team' WHERE name = 'first'",
+            "INSERT INTO registered_models (name, workspace) VALUES ('theirs', 'team')",
+        )
+
+        incoming = sqlite.read(newest)
+
+        assert [each.name for each in incoming.experiments] == ["Default", "second"]
+        assert {each.meta["run_name"] for each in incoming.records} == {"lost"}
+        assert "experiment 'first' of the workspace 'team': was left out with all it holds (8 runs" in refusals(
+            incoming
+        )
+        assert "registered models of other workspaces (1)" in refusals(incoming)
+
+    def test_spans_that_were_archived(self, newest: Path) -> None:
+        change(newest, "UPDATE spans SET content = ''")
+
+        assert (
+            "1 trace was stored without artifacts, which are not on this disk (local folders)."
+            in sqlite.read(newest).warnings
+        )
+
+
+class TestArtifacts:
+    """Artifacts are found where MLflow puts them, and missed by name."""
+
+    @pytest.fixture
+    def model(self, newest: Path) -> str:
+        return str(query(newest, "SELECT model_id FROM logged_models WHERE name = 'model'")[0][0])
+
+    @staticmethod
+    def put(file: Path) -> Path:
+        file.parent.mkdir(parents=True)
+        file.write_bytes(b"artifact")
+        return file
+
+    def test_beside_the_database(self, newest: Path, model: str) -> None:
+        run = winner_id(newest)
+        log = self.put(newest.parent / "mlruns" / "1" / run / "artifacts" / "log.txt")
+        mlmodel = self.put(newest.parent / "mlruns" / "1" / "models" / model / "artifacts" / "MLmodel")
+
+        incoming = sqlite.read(newest)
+
+        assert named(incoming, "winner").files["artifacts/log.txt"] == log
+        assert named(incoming, "model", Kind.LOGGED_MODEL).files["artifacts/MLmodel"] == mlmodel
+        assert incoming.warnings == ()
+
+    def test_where_a_server_was_started(self, newest: Path, tmp_path: Path) -> None:
+        run = winner_id(newest)
+        change(newest, "UPDATE runs SET artifact_uri = 'mlflow-artifacts:/1/' || run_uuid || '/artifacts'")
+        log = self.put(tmp_path / "home" / "mlartifacts" / "1" / run / "artifacts" / "log.txt")
+
+        incoming = sqlite.read(newest, home=tmp_path / "home")
+
+        assert named(incoming, "winner").files["artifacts/log.txt"] == log
+        assert not [each for each in incoming.warnings if "run" in each]
+
+    @pytest.mark.parametrize("scheme", ["s3", "mlflow-artifacts"])
+    def test_out_of_reach(self, scheme: str, newest: Path) -> None:
+        change(newest, "UPDATE runs SET artifact_uri = :scheme || '://b/' || run_uuid || '/artifacts'", scheme=scheme)
+
+        warnings = sqlite.read(newest).warnings
+
+        assert f"6 runs were stored without artifacts, which are not on this disk ({scheme}: locations)." in warnings
+
+    def test_links_are_not_followed(self, newest: Path) -> None:
+        run = winner_id(newest)
+        log = self.put(newest.parent / "mlruns" / "1" / run / "artifacts" / "log.txt")
+        log.with_name("evil").symlink_to("/etc/passwd")
+
+        incoming = sqlite.read(newest)
+
+        assert set(small_paths(named(incoming, "winner"))) == {"artifacts/log.txt"}
+        assert "is a symbolic link" in refusals(incoming)
+
+
+def small_paths(record: Record) -> Iterator[str]:
+    return (path for path in record.files if path.startswith("artifacts/"))
