@@ -11,7 +11,7 @@ from mlpipeline.core.errors import InputError
 from mlpipeline.history.health import Health
 from mlpipeline.history.paths import INFO
 from mlpipeline.operations.adopt import Adoption, adopt
-from mlpipeline.publishing.loop import World
+from mlpipeline.publishing.loop import Effects
 from support.gitrepo import clone, files, git, hook, show
 from support.jobs import NOW, Job
 from support.mlstore import put, write_experiment, write_metric, write_run, write_yaml
@@ -26,7 +26,7 @@ def commit(job: Job, message: str = "runs, by hand") -> None:
 
 
 def adopted(job: Job, **changes: object) -> Adoption:
-    return adopt(job.settings(**changes), World(now=lambda: NOW, sleep=job.sleeps.append, say=job.said.append))
+    return adopt(job.settings(**changes), Effects(now=lambda: NOW, sleep=job.sleeps.append, say=job.said.append))
 
 
 def edit(meta: Path, **changes: object) -> None:
@@ -276,7 +276,7 @@ def test_a_job_that_pushes_meanwhile_is_adopted_too(origin: Path, job: Job, new_
         if git(other.checkout, "status", "--porcelain"):
             commit(other, "late")
 
-    world = World(now=lambda: NOW, sleep=unlock_and_push, say=job.said.append)
+    world = Effects(now=lambda: NOW, sleep=unlock_and_push, say=job.said.append)
     adoption = adopt(job.settings(), world)
 
     assert adoption.outcome.pushed

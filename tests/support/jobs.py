@@ -10,7 +10,7 @@ from mlpipeline.core.outcome import Outcome
 from mlpipeline.core.ranking import Rule
 from mlpipeline.core.settings import BOT, Context, PersistSettings
 from mlpipeline.operations.persist import persist
-from mlpipeline.publishing.loop import World
+from mlpipeline.publishing.loop import Effects
 from support import gitrepo
 
 NOW = 1_760_000_000
@@ -51,7 +51,7 @@ class Job:
             self.sleeps.append(seconds)
             self.while_waiting()
 
-        return persist(self.settings(**changes), World(now=lambda: NOW, sleep=sleep, say=self.said.append))
+        return persist(self.settings(**changes), Effects(now=lambda: NOW, sleep=sleep, say=self.said.append))
 
 
 @pytest.fixture

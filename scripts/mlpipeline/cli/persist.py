@@ -61,13 +61,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _work(flags: argparse.Namespace, environ: Mapping[str, str]) -> Report:
     # Here, not above: without GitPython the command must still be able to name what is missing.
     from mlpipeline.operations.persist import persist
-    from mlpipeline.publishing.loop import World
+    from mlpipeline.publishing.loop import Effects
 
     context = Context.from_environ(environ)
     job = " ".join(flags.job.split()) or context.job
     settings = options.settings(flags, context, source=flags.source, job=job)
     try:
-        outcome = persist(settings, World(now=time.time, sleep=time.sleep, say=options.say))
+        outcome = persist(settings, Effects(now=time.time, sleep=time.sleep, say=options.say))
     except PipelineError as error:
         # Told as an outcome, so that whoever reads the outputs finds the same names as always.
         outcome = Outcome(

@@ -1,10 +1,11 @@
-"""Writes `mlflow_persistence_info.json`, the summary of a history; pure.
+"""Write `mlflow_persistence_info.json`, the summary of a history; pure.
 
 It is a function of the merged history and the rule alone, so that two jobs in any order write the same bytes.
 Its JSON Schema is `docs/mlflow_persistence_info.schema.json`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from mlpipeline.core.documents import iso, json_bytes
 from mlpipeline.core.edits import Tree
@@ -25,34 +26,60 @@ _PROVENANCE = {
 }
 
 
-def info(tree: Tree, choice: Choice, history_tree: str) -> bytes:
-    """The file's content.
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """The file's content, but for the id of the history that it was computed from."""
+
+    selection: Mapping[str, object]
+    best: Mapping[str, object] | None
+    best_per_algorithm: Mapping[str, object]
+    leaderboard: Sequence[Mapping[str, object]]
+    counts: Mapping[str, int]
+    excluded: Mapping[str, int]
+    provenance: Mapping[str, object] | None
+
+    def content(self, history_id: str) -> bytes:
+        """Write the file.
+
+        Args:
+            history_id: Git's id of the merged `mlruns/`, which names the state this was computed from.
+        """
+        return json_bytes(
+            {
+                "schema_version": SCHEMA_VERSION,
+                "selection": self.selection,
+                "best": self.best,
+                "best_per_algorithm": self.best_per_algorithm,
+                "leaderboard": self.leaderboard,
+                "counts": self.counts,
+                "excluded": self.excluded,
+                "provenance": {"history_tree": history_id, "best": self.provenance},
+            }
+        )
+
+
+def summarize(tree: Tree, choice: Choice) -> Manifest:
+    """Summarize a merged history.
 
     Args:
         tree: the merged history.
         choice: what the rule makes of it.
-        history_tree: Git's id of the merged `mlruns/`, which names the state this was computed from.
     """
     best = choice.best
     counted = reader.counts(tree)
-    return json_bytes(
-        {
-            "schema_version": SCHEMA_VERSION,
-            "selection": {
-                "metric": choice.rule.metric,
-                "mode": str(choice.rule.mode),
-                "experiments": list(choice.rule.experiments),
-                "ties": "earliest end, then run id",
-            },
-            "best": best and {**_entry(best), "model_path": PROMOTED},
-            "best_per_algorithm": {name: _entry(run) for name, run in sorted(choice.champions.items())},
-            "leaderboard": [
-                {"rank": rank, **_entry(run)} for rank, run in enumerate(choice.ranking[:LEADERBOARD], start=1)
-            ],
-            "counts": {**counted, "eligible": len(choice.ranking), "excluded": counted["runs"] - len(choice.ranking)},
-            "excluded": {reason: len(runs) for reason, runs in choice.excluded.items()},
-            "provenance": {"history_tree": history_tree, "best": best and _provenance(tree, best)},
-        }
+    return Manifest(
+        selection={
+            "metric": choice.rule.metric,
+            "mode": str(choice.rule.mode),
+            "experiments": list(choice.rule.experiments),
+            "ties": "earliest end, then run id",
+        },
+        best={**_entry(best), "model_path": PROMOTED} if best else None,
+        best_per_algorithm={name: _entry(run) for name, run in sorted(choice.champions.items())},
+        leaderboard=[{"rank": rank, **_entry(run)} for rank, run in enumerate(choice.ranking[:LEADERBOARD], start=1)],
+        counts={**counted, "eligible": len(choice.ranking), "excluded": counted["runs"] - len(choice.ranking)},
+        excluded={reason: len(runs) for reason, runs in choice.excluded.items()},
+        provenance=_provenance(tree, best) if best else None,
     )
 
 

@@ -1,20 +1,20 @@
-"""Merges what a job logged into what a branch holds; pure: decides edits, writes nothing.
+"""Merge what a job logged into what a branch holds: decides edits, writes nothing.
 
 Laws: merging the same twice changes nothing, and the order of jobs does not matter. Metric lines unite; of two states
 of one file the one of the newer record stands; nothing that the branch holds is dropped. Version numbers of registered
-models are the exception: what was published keeps its number (see `registry`).
+models are the exception: what was published keeps its number (see `registered_models`).
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 from mlpipeline.core.documents import load_yaml
 from mlpipeline.core.edits import Content, Delete, Edit, Tree, Write, differs
 from mlpipeline.core.records import Incoming, Kind, Record
 from mlpipeline.history import experiments, registered_models
 from mlpipeline.history.metrics import metric_lines, sound_metric
+from mlpipeline.history.overlay import Overlay
 from mlpipeline.history.paths import METADATA, metadata_folder
 from mlpipeline.history.stored import is_deleted, is_portable, placeholders, record_files
 
@@ -36,24 +36,24 @@ class Merge:
     holds: frozenset[str]
 
 
-def merge(existing: Tree, incoming: Incoming, *, whole: bool = False) -> Merge:
+def merge(existing: Tree, incoming: Incoming, *, complete: bool = False) -> Merge:
     """The edits that bring `incoming` into `existing`.
 
     Args:
         existing: the branch.
         incoming: what is to be in it.
-        whole: whether `incoming` has all that the branch has of its records: what it lacks will be dropped.
+        complete: whether `incoming` has all that the branch has of its records: what it lacks will be dropped.
     """
     homes = experiments.homes(existing, incoming.experiments)
     distinct = {home.place: home for home in homes.values()}
     edits: list[Edit] = [edit for home in distinct.values() for edit in experiments.move(home)]
-    tree = _with_moves(existing, distinct.values())
+    tree = Overlay(existing, edits) if edits else existing
     branch = registered_models.published(tree, (model.name for model in incoming.models))
     numbers = registered_models.numbers(incoming.models, branch)
     added: list[str] = []
     updated: list[str] = []
     holds: set[str] = set()
-    filled = frozenset() if whole else frozenset(match[1] for path in tree.files if (match := _FILLED.match(path)))
+    filled = frozenset() if complete else frozenset(match[1] for path in tree.files if (match := _FILLED.match(path)))
     for record in incoming.records:
         place = homes[record.experiment].place
         stored = record_files(registered_models.renumbered(record, numbers), place)
@@ -140,34 +140,3 @@ def _newness(record: Record, described: Content) -> tuple[int, bool, bool, bytes
     values = load_yaml(data)
     when = values.get(_TIMES[record.kind])
     return when if isinstance(when, int) else 0, is_deleted(values), is_portable(values), data
-
-
-def _with_moves(tree: Tree, homes: Iterable[experiments.Home]) -> Tree:
-    places = {home.held.place: home.place for home in homes if home.held and home.held.place != home.place}
-    return _Moved(tree, places) if places else tree
-
-
-class _Moved:
-    """A tree in which folders of experiments already stand at their new places."""
-
-    def __init__(self, tree: Tree, places: Mapping[str, str]) -> None:
-        self._tree = tree
-        self._places = {f"{METADATA}/{old}/": f"{METADATA}/{new}/" for old, new in places.items()}
-
-    @cached_property
-    def files(self) -> Mapping[str, str]:
-        return {self._there(path): identifier for path, identifier in self._tree.files.items()}
-
-    def read(self, paths: Iterable[str]) -> Mapping[str, bytes]:
-        back = {self._there(path): path for path in self._tree.files}
-        asked = {back.get(path, path): path for path in paths}
-        return {asked[path]: data for path, data in self._tree.read(asked).items()}
-
-    def blob_id(self, content: Content) -> str:
-        return self._tree.blob_id(content)
-
-    def _there(self, path: str) -> str:
-        for old, new in self._places.items():
-            if path.startswith(old):
-                return new + path.removeprefix(old)
-        return path

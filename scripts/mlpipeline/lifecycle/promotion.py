@@ -4,7 +4,10 @@ Every byte is a copy of what the winning run logged. Nothing is converted, nothi
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+import json
+import re
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from mlpipeline.core.documents import finite, iso, json_bytes
@@ -21,61 +24,92 @@ _COMMIT_TAGS = ("git.commit", "mlflow.source.git.commit")
 _DATA_TAGS = ("data.sha256", "data.dvc_md5")
 
 
-def promote(tree: Tree, choice: Choice, previous: Sequence[str]) -> list[Edit]:
-    """The edits that make `models/` and the promoted model follow from the choice.
+@dataclass(frozen=True, kw_only=True)
+class Promotion:
+    """What follows from a choice.
+
+    Attributes:
+        edits: they make `models/` and the promoted model follow from it.
+        missing_formats: formats that are promoted where a run logged them, and that the best run did not log.
+    """
+
+    edits: tuple[Edit, ...] = ()
+    missing_formats: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Digest:
+    """A file's SHA-256 in hexadecimal, and its size in bytes."""
+
+    sha256: str
+    bytes: int
+
+
+ModelFiles = Mapping[str, str]
+"""A model, file by file: the path in the tree by the path in the promoted folder."""
+
+
+def promote(tree: Tree, choice: Choice, *, tip: Tree, previous: Sequence[str]) -> Promotion:
+    """Decide what `models/` and the promoted model are to hold.
 
     Args:
         tree: the merged history, which holds the bytes.
         choice: the rule's result.
+        tip: the branch before; what it recorded of a champion that did not change is not computed again.
         previous: the algorithms promoted before; what is theirs and no longer true is removed.
     """
     edits: list[Edit] = []
     stale = {path for algorithm in previous for path in _algorithm_files(algorithm)} & set(tree.files)
+    models = model_files(tree, choice.champions.values())
     for algorithm, champion in choice.champions.items():
-        files = model_files(tree, champion)
-        metadata = json_bytes(describe(tree, champion, choice, files))
-        made: list[Edit] = [Write(path=f"{MODELS}/{algorithm}_metadata.json", content=metadata)]
-        made += [
-            Copy(path=f"{MODELS}/{algorithm}_best_model.{kind}", source=files[f"model.{kind}"])
+        files = models[champion.run_id]
+        digests = _recorded_digests(tip, tree, champion, files) or _digests(tree, files)
+        metadata = json_bytes(describe(tree, champion, choice, digests))
+        own: list[Edit] = [Write(path=_metadata_path(algorithm), content=metadata)]
+        own += [
+            Copy(path=_copy_path(algorithm, kind), source=files[f"model.{kind}"])
             for kind in FORMATS
             if f"model.{kind}" in files
         ]
-        stale -= {edit.path for edit in made}
-        edits += made
+        stale -= {edit.path for edit in own}
+        edits += own
         if champion is choice.best:
             edits += _promoted(champion, files, metadata)
     if choice.best is None and any(path.startswith(f"{PROMOTED}/") for path in tree.files):
         edits.append(Delete(path=PROMOTED))
-    return [*(Delete(path=path) for path in sorted(stale)), *edits]
+    return Promotion(
+        edits=(*(Delete(path=path) for path in sorted(stale)), *edits),
+        missing_formats=_missing_formats(models[choice.best.run_id]) if choice.best else (),
+    )
 
 
-def model_files(tree: Tree, run: RunSummary) -> dict[str, str]:
-    """A run's model, file by file: the path in the tree by the path in the promoted folder.
+def model_files(tree: Tree, runs: Iterable[RunSummary]) -> dict[str, ModelFiles]:
+    """Find the files of runs' models, by run id.
 
     An MLflow model directory is taken whole. `model.joblib` and `model.pkl` are those in the model directory, else
     those among the run's artifacts.
     """
-    if run.model is None:
-        return {}
-    files: dict[str, str] = {}
-    inside = sorted(path for path in tree.files if path.startswith(f"{run.model}/"))
-    if f"{run.model}/MLmodel" in tree.files:
-        files = {path.removeprefix(f"{run.model}/"): path for path in inside}
-    artifacts = f"{artifact_folder(Kind.RUN, run.run_id)}/"
-    logged = sorted(
-        (path for path in tree.files if path.startswith(artifacts)), key=lambda path: (path.count("/"), path)
-    )
+    folders = {run.run_id: (f"{run.model}/", f"{artifact_folder(Kind.RUN, run.run_id)}/") for run in runs if run.model}
+    prefixes = tuple(prefix for pair in folders.values() for prefix in pair)
+    paths = sorted(path for path in tree.files if path.startswith(prefixes))
+    return {run_id: _model_files(paths, model, artifacts) for run_id, (model, artifacts) in folders.items()}
+
+
+def _model_files(paths: Sequence[str], model: str, artifacts: str) -> ModelFiles:
+    inside = [path for path in paths if path.startswith(model)]
+    logged = [path for path in paths if path.startswith(artifacts)]
+    by_depth = sorted(logged, key=lambda path: (path.count("/"), path))
+    files = {path.removeprefix(model): path for path in inside} if f"{model}MLmodel" in inside else {}
     for name in (f"model.{kind}" for kind in FORMATS):
-        source = next((path for path in (*inside, *logged) if PurePosixPath(path).name == name), None)
+        source = next((path for path in (*inside, *by_depth) if PurePosixPath(path).name == name), None)
         if source is not None:
             files.setdefault(name, source)
     return files
 
 
-def describe(tree: Tree, run: RunSummary, choice: Choice, files: Mapping[str, str]) -> dict[str, object]:
-    """What `metadata.json` says of a promoted run: where it comes from and the SHA-256 of each file."""
+def describe(tree: Tree, run: RunSummary, choice: Choice, digests: Mapping[str, Digest]) -> dict[str, object]:
+    """Describe a promoted run for `metadata.json`: where it comes from and the SHA-256 of each file."""
     data = reader.run_data(tree, run)
-    contents = tree.read(files.values())
     return {
         "run_id": run.run_id,
         "run_name": run.run_name,
@@ -88,21 +122,52 @@ def describe(tree: Tree, run: RunSummary, choice: Choice, files: Mapping[str, st
         "git_commit": next((data.tags[tag] for tag in _COMMIT_TAGS if tag in data.tags), None),
         "data": {tag.removeprefix("data."): data.tags[tag] for tag in _DATA_TAGS if tag in data.tags},
         "source": run.model,
-        "files": {
-            name: {"sha256": hashlib.sha256(contents[path]).hexdigest(), "bytes": len(contents[path])}
-            for name, path in sorted(files.items())
-        },
-        "missing_formats": missing_formats(files),
+        "files": {name: vars(digest) for name, digest in sorted(digests.items())},
+        "missing_formats": list(_missing_formats(digests)),
     }
 
 
-def missing_formats(files: Mapping[str, str]) -> list[str]:
-    """Of the formats that are promoted, those that the run did not log."""
-    whole = [] if "MLmodel" in files else ["mlflow"]
-    return whole + [kind for kind in FORMATS if f"model.{kind}" not in files]
+def _digests(tree: Tree, files: ModelFiles) -> dict[str, Digest]:
+    contents = tree.read(files.values())
+    return {
+        name: Digest(sha256=hashlib.sha256(contents[path]).hexdigest(), bytes=len(contents[path]))
+        for name, path in files.items()
+    }
 
 
-def _promoted(best: RunSummary, files: Mapping[str, str], metadata: bytes) -> Iterator[Edit]:
+def _recorded_digests(tip: Tree, tree: Tree, run: RunSummary, files: ModelFiles) -> dict[str, Digest] | None:
+    """What the tip recorded of this champion's files; `None` where it need not be true any more.
+
+    It is believed where the same run is champion by the same model, none of the model's files has changed, and the
+    copies that were made of them are still their copies.
+    """
+    path = _metadata_path(run.algorithm)
+    try:
+        recorded = json.loads(tip.read([path])[path])
+        digests = {name: _digest(**digest) for name, digest in recorded["files"].items()}
+        is_same = (recorded["run_id"], recorded["source"]) == (run.run_id, run.model)
+    except (KeyError, ValueError, TypeError, AttributeError):
+        return None
+    sources = {_copy_path(run.algorithm, kind): files.get(f"model.{kind}", "") for kind in FORMATS}
+    if f"{PROMOTED}/metadata.json" in tip.files and tip.files[f"{PROMOTED}/metadata.json"] == tip.files[path]:
+        sources |= {f"{PROMOTED}/{name}": source for name, source in files.items()}
+    unchanged = all(tip.files.get(source) == tree.files[source] for source in files.values())
+    copied = all(tip.files.get(copy) == tip.files.get(source) for copy, source in sources.items())
+    return digests if is_same and digests.keys() == files.keys() and unchanged and copied else None
+
+
+def _digest(*, sha256: str, bytes: int) -> Digest:  # noqa: A002 - the keys of the file
+    if not re.fullmatch(r"[0-9a-f]{64}", sha256) or bytes < 0:
+        raise ValueError(sha256)
+    return Digest(sha256=sha256, bytes=bytes)
+
+
+def _missing_formats(files: Container[str]) -> tuple[str, ...]:
+    whole = () if "MLmodel" in files else ("mlflow",)
+    return (*whole, *(kind for kind in FORMATS if f"model.{kind}" not in files))
+
+
+def _promoted(best: RunSummary, files: ModelFiles, metadata: bytes) -> Iterator[Edit]:
     yield Delete(path=PROMOTED)
     if best.model is not None and "MLmodel" in files:
         yield Copy(path=PROMOTED, source=best.model)
@@ -113,5 +178,12 @@ def _promoted(best: RunSummary, files: Mapping[str, str], metadata: bytes) -> It
 
 
 def _algorithm_files(algorithm: str) -> list[str]:
-    copies = [f"{MODELS}/{algorithm}_best_model.{kind}" for kind in FORMATS]
-    return [*copies, f"{MODELS}/{algorithm}_metadata.json"]
+    return [*(_copy_path(algorithm, kind) for kind in FORMATS), _metadata_path(algorithm)]
+
+
+def _copy_path(algorithm: str, kind: str) -> str:
+    return f"{MODELS}/{algorithm}_best_model.{kind}"
+
+
+def _metadata_path(algorithm: str) -> str:
+    return f"{MODELS}/{algorithm}_metadata.json"

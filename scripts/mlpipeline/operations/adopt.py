@@ -1,4 +1,4 @@
-"""Heals a repository that already commits an `mlruns/`: one commit, published the way a job's runs are.
+"""Heal a repository that already commits an `mlruns/`: one commit, published the way a job's runs are.
 
 What the branch holds is read as a source of its own and merged into itself, so that every location becomes relative,
 artifacts move out of the metadata, empty folders survive and malformed files are repaired. What cannot be read stays
@@ -6,11 +6,10 @@ where it is and is named.
 """
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mlpipeline.core.edits import Delete, Edit, Tree
 from mlpipeline.core.errors import InputError
 from mlpipeline.core.outcome import Outcome
 from mlpipeline.core.records import Incoming
@@ -20,7 +19,9 @@ from mlpipeline.history.health import Health
 from mlpipeline.history.merge import Merge
 from mlpipeline.history.paths import ARTIFACTS, METADATA, record_of
 from mlpipeline.history.screening import storable
-from mlpipeline.publishing.loop import Publication, World, plural, target_branch
+from mlpipeline.publishing.loop import Effects, Publication, target_branch
+from mlpipeline.publishing.plan import Contribution
+from mlpipeline.publishing.wording import plural
 from mlpipeline.repo.checkout import Checkout
 from mlpipeline.repo.scratch import Scratch
 from mlpipeline.repo.tree import GitTree
@@ -42,7 +43,7 @@ class Adoption:
     after: Health
 
 
-def adopt(settings: PersistSettings, world: World) -> Adoption:
+def adopt(settings: PersistSettings, effects: Effects) -> Adoption:
     """Heal the history of a branch.
 
     Raises:
@@ -56,70 +57,72 @@ def adopt(settings: PersistSettings, world: World) -> Adoption:
         checkout.scratch(settings.remote, inherited_settings=settings.context.git_settings) as scratch,
         tempfile.TemporaryDirectory(prefix="mlflow-adopt-") as folder,
     ):
+        history = _BranchHistory(
+            scratch=scratch, prefix=settings.prefix, folder=Path(folder).resolve(), say=effects.say
+        )
         publication = Publication(
             settings=settings,
-            world=world,
+            effects=effects,
             checkout=checkout,
             scratch=scratch,
             branch=branch,
-            work=_OwnHistory(scratch=scratch, prefix=settings.prefix, folder=Path(folder), world=world),
+            contribute=history.contribution,
+            # What the branch held is tracked, so git itself knows whether it was edited.
+            replaceable=lambda _: [],
             where=f"{settings.remote}/{branch}",
         )
         result = publication.run()
-        before = scratch.tree(result.built.tip, settings.prefix)
-        return Adoption(outcome=result.outcome, before=health.judge(before), after=health.judge(result.built.tree))
+        return Adoption(
+            outcome=result.outcome, before=health.judge(result.plan.tip), after=health.judge(result.plan.tree)
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
-class _OwnHistory:
-    """What a branch holds, as a source for itself.
+class _BranchHistory:
+    """What a branch holds, as a contribution to itself.
 
     Attributes:
         scratch: where the branch's objects are.
         prefix: the history's root in it, empty or with a `/` at its end.
         folder: an empty folder in which the branch's files are laid out.
-        world: shows progress.
-        whole: true, for it is all there is.
+        say: shows a line of progress.
     """
 
     scratch: Scratch
     prefix: str
     folder: Path
-    world: World
-    whole: bool = True
+    say: Callable[[str], None]
 
-    def incoming(self, tip: GitTree) -> Incoming:
-        """All that the tip holds, read from a copy laid out beside it."""
+    def contribution(self, tip: GitTree) -> Contribution:
+        """Read all that a tip holds from a copy of its files; what stands elsewhere afterwards leaves its old place.
+
+        Raises:
+            InputError: it holds no history.
+        """
         if tip.commit is None or not any(path.startswith(f"{METADATA}/") for path in tip.files):
             raise InputError(
                 f"The branch holds no {self.prefix}{METADATA}/, so there is nothing to adopt.",
-                untouched="everything.",
                 remedy="name the folder that holds it with --root, or publish runs with persist.py.",
             )
-        self.world.say(f"Reading {plural(len(tip.files), 'file')} of the branch")
-        place = self._place(tip.commit)
+        self.say(f"Reading {plural(len(tip.files), 'file')} of the branch")
+        place = self.folder / tip.commit
         if not place.exists():
             place.mkdir()
             self.scratch.lay_out(tip.commit, [self.prefix + name for name in _HOMES], place)
-        incoming = storable(filestore.read(place / self.prefix / METADATA, elsewhere=False))
-        return replace(incoming, warnings=(*incoming.warnings, *_absent_models(incoming)))
+        root = place / self.prefix
+        incoming = storable(filestore.read(root / METADATA, elsewhere=False))
+        return Contribution(
+            incoming=replace(incoming, warnings=(*incoming.warnings, *_absent_models(incoming))),
+            subject=_subject,
+            drop=frozenset(
+                origin.relative_to(root).as_posix() for origin in incoming.origins if origin.is_relative_to(root)
+            ),
+            complete=True,
+        )
 
-    def obsolete(self, tip: GitTree, merged: Merge, incoming: Incoming) -> list[Edit]:
-        """The old places of files that stand elsewhere or in another form now."""
-        root = self._place(str(tip.commit)) / self.prefix
-        read = {origin.relative_to(root).as_posix() for origin in incoming.origins if origin.is_relative_to(root)}
-        return [Delete(path=path) for path in sorted((read & tip.files.keys()) - merged.holds)]
 
-    def replaceable(self, published: Tree, incoming: Incoming) -> list[str]:  # noqa: ARG002 - all of it is tracked
-        """Nothing: what the branch held is tracked, and git itself knows whether it was edited."""
-        return []
-
-    def subject(self, merged: Merge) -> str:
-        """What was healed."""
-        return f"MLflow: adopt {plural(len(merged.added) + len(merged.updated), 'run')} that were committed by hand"
-
-    def _place(self, commit: str) -> Path:
-        return self.folder.resolve() / commit
+def _subject(merged: Merge) -> str:
+    return f"MLflow: adopt {plural(len(merged.added) + len(merged.updated), 'run')} that were committed by hand"
 
 
 def _absent_models(incoming: Incoming) -> Iterator[str]:

@@ -1,11 +1,11 @@
-"""The use case this project exists for: a job's runs, published on a branch."""
+"""Publish a job's runs on a branch: the use case this project exists for."""
 
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mlpipeline.core.edits import Edit, Tree
+from mlpipeline.core.edits import Tree
 from mlpipeline.core.outcome import Outcome
 from mlpipeline.core.ranking import Rule
 from mlpipeline.core.records import Incoming, Kind
@@ -14,14 +14,16 @@ from mlpipeline.history import merge, reader
 from mlpipeline.history.merge import Merge
 from mlpipeline.history.paths import ARTIFACTS, METADATA, record_of
 from mlpipeline.history.screening import storable
-from mlpipeline.publishing.loop import Publication, World, plural, target_branch
+from mlpipeline.publishing.loop import Effects, Publication, target_branch
+from mlpipeline.publishing.plan import Contribution, Plan
+from mlpipeline.publishing.wording import plural
 from mlpipeline.repo.checkout import Checkout
 from mlpipeline.repo.tree import GitTree
 from mlpipeline.sources import read
 from mlpipeline.sources.address import Source, source_of
 
 
-def persist(settings: PersistSettings, world: World) -> Outcome:
+def persist(settings: PersistSettings, effects: Effects) -> Outcome:
     """Publish a job's runs.
 
     Returns:
@@ -36,105 +38,110 @@ def persist(settings: PersistSettings, world: World) -> Outcome:
         return Outcome(status="skipped", reason=settings.context.skip, metric=settings.rule.metric)
     checkout = Checkout(settings.repository)
     branch = target_branch(settings, checkout)
-    root = checkout.top / settings.prefix
-    runs = _JobRuns(
+    job = _Job(
         checkout=checkout,
         prefix=settings.prefix,
-        source=_source(settings.source or settings.context.tracking_uri, root),
-        own=root / METADATA,
-        job=settings.job,
-        say=world.say,
+        source=_source(settings.source or settings.context.tracking_uri, checkout.top / settings.prefix),
+        name=settings.job,
+        say=effects.say,
     )
     with checkout.scratch(settings.remote, inherited_settings=settings.context.git_settings) as scratch:
         publication = Publication(
             settings=settings,
-            world=world,
+            effects=effects,
             checkout=checkout,
             scratch=scratch,
             branch=branch,
-            work=runs,
-            where=runs.where,
+            contribute=job.contribution,
+            replaceable=job.replaceable,
+            where=job.where,
         )
         outcome = publication.run().outcome
     if outcome.status in ("persisted", "nothing-new"):
-        runs.forget_downloads()
+        shutil.rmtree(job.downloads, ignore_errors=True)
     return outcome
 
 
 def _source(uri: str, root: Path) -> Source:
-    """The source, with one name for the checkout's own `mlruns/`, however it was called."""
+    """Name the source, with one name for the checkout's own `mlruns/`, however it was called."""
     source = source_of(uri, root)
     own = root / METADATA
     is_own = source.kind == "folder" and Path(source.place).absolute().resolve() == own
     return replace(source, place=str(own)) if is_own else source
 
 
-@dataclass(frozen=True, kw_only=True)
-class _JobRuns:
+@dataclass(kw_only=True)
+class _Job:
     """The runs of a source, which may be the `mlruns/` of the checkout itself.
 
     Attributes:
         checkout: the checkout.
         prefix: the history's root in it, empty or with a `/` at its end.
         source: where the runs are.
-        own: the checkout's `mlruns/`.
-        job: who ran this.
+        name: who ran this.
         say: shows a line of progress.
-        whole: false, for a job never has all.
     """
 
     checkout: Checkout
     prefix: str
     source: Source
-    own: Path
-    job: str
+    name: str
     say: Callable[[str], None]
-    whole: bool = False
+    _read: Contribution | None = None
 
     @property
     def where(self) -> str:
         """The source as a person names it."""
         return self.source.shown.removeprefix(f"{self.checkout.top}/")
 
-    def incoming(self, tip: GitTree) -> Incoming:
-        """What the source holds and the tip is not known to hold already."""
-        self.say(f"Reading runs from {self.where}")
-        folders, ids = self._known_folders(tip), self._known_ids(tip)
-        incoming = storable(self._read(lambda folder: folder in folders, lambda identifier: identifier in ids))
-        runs = sum(record.kind is Kind.RUN for record in incoming.records)
-        self.say(f"Found {plural(runs, 'run')} to compare with the branch")
-        return incoming
+    @property
+    def downloads(self) -> Path:
+        """Where artifacts of a server are kept until they are published."""
+        return self.checkout.bundle_folder() / "downloads"
 
-    def forget_downloads(self) -> None:
-        """Drop what was fetched from a server, once it is published."""
-        shutil.rmtree(self._downloads, ignore_errors=True)
+    def contribution(self, tip: GitTree) -> Contribution:
+        """Read what the source holds and the tip is not known to hold already.
 
-    def obsolete(self, tip: GitTree, merged: Merge, incoming: Incoming) -> list[Edit]:  # noqa: ARG002 - a job adds
-        """Nothing."""
-        return []
+        The source is read and screened once: on the tip that another job has pushed meanwhile, merging leaves out what
+        that tip has.
+        """
+        if self._read is None:
+            self.say(f"Reading runs from {self.where}")
+            folders, ids = self._known_folders(tip), self._known_ids(tip)
+            incoming = self._incoming(lambda folder: folder in folders, lambda identifier: identifier in ids)
+            runs = sum(record.kind is Kind.RUN for record in incoming.records)
+            self.say(f"Found {plural(runs, 'run')} to compare with the branch")
+            self._read = Contribution(incoming=incoming, subject=self._subject)
+        return self._read
 
-    def subject(self, merged: Merge) -> str:
-        """What the job adds, and who it was."""
-        if merged.added:
-            return f"MLflow: add {plural(len(merged.added), 'run')} from {self.job}"
-        if merged.updated:
-            return f"MLflow: update {plural(len(merged.updated), 'run')} from {self.job}"
-        return (
-            f"MLflow: add what belongs to runs, from {self.job}"
-            if merged.edits
-            else f"MLflow: choose again, asked by {self.job}"
-        )
+    def replaceable(self, plan: Plan) -> list[str]:
+        """Name the job's own files in the checkout, if the planned tree holds what is in them now.
 
-    def replaceable(self, published: Tree, incoming: Incoming) -> list[str]:
-        """The job's own files in the checkout, once the published tree is seen to hold what is in them now."""
+        The files are read once more: training may have gone on since they were read, and what it wrote must stay.
+        """
         if not self._is_own:
             return []
-        again = storable(self._read(self._is_unread(incoming), lambda _: False))
-        if merge.merge(published, again).edits or self._leaves_half(published, incoming):
+        read = {origin.parent for origin in plan.incoming.origins if origin.name == "meta.yaml"}
+        again = self._incoming(lambda folder: folder not in read, lambda _: False)
+        if merge.merge(plan.tree, again).edits or _leaves_half(plan):
             return []
         changed = self.checkout.changed_files(self._own_folders())
         inside = (origin for origin in again.origins if origin.is_relative_to(self.checkout.top))
         return sorted(changed & {origin.relative_to(self.checkout.top).as_posix() for origin in inside})
+
+    def _subject(self, merged: Merge) -> str:
+        if merged.added:
+            return f"MLflow: add {plural(len(merged.added), 'run')} from {self.name}"
+        if merged.updated:
+            return f"MLflow: update {plural(len(merged.updated), 'run')} from {self.name}"
+        if merged.edits:
+            return f"MLflow: add what belongs to runs, from {self.name}"
+        return f"MLflow: choose again, asked by {self.name}"
+
+    def _incoming(self, known_folder: Callable[[Path], bool], known_id: Callable[[str], bool]) -> Incoming:
+        return storable(
+            read.read(self.source, known_folder=known_folder, known_id=known_id, downloads=self.downloads, say=self.say)
+        )
 
     def _known_folders(self, tip: Tree) -> frozenset[Path]:
         """Folders of the store that need not be read: in the checkout as the index has them, and as the tip has them.
@@ -172,28 +179,17 @@ class _JobRuns:
         going_on = {run.run_id for run in reader.candidates(tip, Rule()) if run.end_time is None}
         return frozenset(record for record in records if record is not None) - going_on
 
-    def _read(self, known_folder: Callable[[Path], bool], known_id: Callable[[str], bool]) -> Incoming:
-        return read.read(
-            self.source, known_folder=known_folder, known_id=known_id, downloads=self._downloads, say=self.say
-        )
-
     @property
     def _is_own(self) -> bool:
-        return self.source.kind == "folder" and Path(self.source.place) == self.own
-
-    @property
-    def _downloads(self) -> Path:
-        return self.checkout.bundle_folder() / "downloads"
-
-    def _is_unread(self, incoming: Incoming) -> Callable[[Path], bool]:
-        read = {origin.parent for origin in incoming.origins if origin.name == "meta.yaml"}
-        return lambda folder: folder not in read
-
-    def _leaves_half(self, published: Tree, incoming: Incoming) -> bool:
-        """Whether an experiment that goes to another id would leave something behind that was not stored."""
-        ids = {each.name: each.id for each in reader.experiments(published)}
-        moving = {each.name for each in incoming.experiments if ids.get(each.name) != each.id}
-        return any(refusal.experiment in moving for refusal in incoming.refusals)
+        own = self.checkout.top / self.prefix / METADATA
+        return self.source.kind == "folder" and Path(self.source.place) == own
 
     def _own_folders(self) -> list[str]:
         return [self.prefix + METADATA, self.prefix + ARTIFACTS]
+
+
+def _leaves_half(plan: Plan) -> bool:
+    """Whether an experiment that goes to another id would leave something behind that was not stored."""
+    ids = {experiment.name: experiment.id for experiment in reader.experiments(plan.tree)}
+    moving = {experiment.name for experiment in plan.incoming.experiments if ids.get(experiment.name) != experiment.id}
+    return any(refusal.experiment in moving for refusal in plan.incoming.refusals)

@@ -13,13 +13,13 @@ import git
 from git.exc import GitCommandError, InvalidGitRepositoryError, NoSuchPathError
 
 from mlpipeline.core.errors import RepositoryError
-from mlpipeline.repo.remote import _is_transport, _last_line
+from mlpipeline.repo.remote import error_text, is_transport, last_line
 from mlpipeline.repo.scratch import Scratch
 from mlpipeline.repo.tree import GitTree
 
 
 @dataclass(frozen=True, kw_only=True)
-class Moved:
+class FollowUp:
     """Whether the checkout followed a push; `reason` says why it did not."""
 
     followed: bool
@@ -52,7 +52,7 @@ class Checkout:
             self._git_dir = self._path("--absolute-git-dir")
         except GitCommandError as error:
             raise RepositoryError(
-                f"git refuses the repository at '{self.top}': {_last_line(error)}",
+                f"git refuses the repository at '{self.top}': {last_line(error)}",
                 remedy=f"git config --global --add safe.directory '{self.top}'",
             ) from error
 
@@ -114,10 +114,11 @@ class Checkout:
         """
         with tempfile.TemporaryDirectory(prefix="mlflow-persistence-", ignore_cleanup_errors=True) as folder:
             path = Path(folder, "scratch.git")
-            # An empty template: hooks of the user's template must not run on what we push.
+            # An empty template and a folder without hooks: those of the user must not run on what we do here.
             repo = git.Repo.init(
                 path, bare=True, template="", object_format=self.object_format, allow_unsafe_options=True
             )
+            repo.git.config("core.hooksPath", str(path / "no-hooks"))
             common = self._path("--git-common-dir")
             (path / "objects/info").mkdir(parents=True, exist_ok=True)
             (path / "objects/info/alternates").write_text(f"{common / 'objects'}\n", encoding="utf-8")
@@ -140,7 +141,7 @@ class Checkout:
         """`sha1` or `sha256`."""
         return str(self._repo.git.rev_parse("--show-object-format"))
 
-    def follow(self, *, remote: str, branch: str, commit: str, replaceable: Iterable[str]) -> Moved:
+    def follow(self, *, remote: str, branch: str, commit: str, replaceable: Iterable[str]) -> FollowUp:
         """Bring the checkout to `commit`, if that is a fast-forward which overwrites nothing of the user's.
 
         Args:
@@ -151,24 +152,24 @@ class Checkout:
                 first and come back if git refuses to move.
         """
         if self.branch != branch:
-            return Moved(followed=False, reason=f"the branch '{branch}' is not checked out")
+            return FollowUp(followed=False, reason=f"the branch '{branch}' is not checked out")
         try:
             self._repo.git.fetch("--no-tags", remote, f"refs/heads/{branch}")
         except GitCommandError as error:
-            return Moved(followed=False, reason=_last_line(error))
+            return FollowUp(followed=False, reason=last_line(error))
         if self.commit("HEAD") == commit:
-            return Moved(followed=True)
+            return FollowUp(followed=True)
         try:
             with self._set_aside(replaceable) as aside:
                 # Git takes ignored files for expendable; a user's ignored file is theirs all the same.
                 self._repo.git.merge("--ff-only", "--no-overwrite-ignore", "--quiet", commit)
         except GitCommandError as error:
-            return Moved(followed=False, reason=_explain_merge(error))
+            return FollowUp(followed=False, reason=_explain_merge(error))
         except OSError as error:
-            return Moved(followed=False, reason=str(error))
+            return FollowUp(followed=False, reason=str(error))
         self._restore_missing(aside)
         self._remove_empty_folders(aside)
-        return Moved(followed=True)
+        return FollowUp(followed=True)
 
     @contextmanager
     def _set_aside(self, files: Iterable[str]) -> Iterator[list[str]]:
@@ -218,7 +219,7 @@ class Checkout:
         wanted: list[tuple[str, str]] = []
         for scope, entry in zip(listed[::2], listed[1::2], strict=False):
             key, _, value = entry.partition("\n")
-            if scope in ("local", "worktree") and _is_transport(key, remote):
+            if scope in ("local", "worktree") and is_transport(key, remote):
                 wanted.append((key, self._absolute_url(value) if key.endswith(("url", "Url")) else value))
         variables = {"GIT_CONFIG_COUNT": str(inherited + len(wanted))}
         for number, (key, value) in enumerate(wanted, start=inherited):
@@ -233,11 +234,10 @@ class Checkout:
 
 def _explain_merge(error: GitCommandError) -> str:
     """Why a fast-forward was refused, with the files that git names."""
-    text = str(error.stderr).strip().removeprefix("stderr:").strip().strip("'")
-    files = [line.strip() for line in text.splitlines() if line.startswith("\t")]
+    files = [line.strip() for line in error_text(error).splitlines() if line.startswith("\t")]
     if files:
         return f"your own changes are in the way: {', '.join(files[:5])}{', ...' if len(files) > 5 else ''}"
-    return _last_line(error)
+    return last_line(error)
 
 
 def _remove_empty_tree(folder: Path) -> None:

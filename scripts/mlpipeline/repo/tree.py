@@ -16,13 +16,21 @@ from mlpipeline.history.paths import ARTIFACTS, INFO, METADATA, MODELS
 
 @dataclass
 class GitTree:
-    """The history's part of one commit, read from git."""
+    """The history's part of one commit, read from git.
+
+    Attributes:
+        repo: the repository that holds the commit.
+        commit: its id; `None` for a history that has not begun.
+        root: the history's root: a folder with a `/` at its end, or the empty string.
+        object_format: `sha1` or `sha256`.
+        hashes: object id by file on disk, of the files that were hashed so far; shared by the trees of one repository.
+    """
 
     repo: git.Repo
     commit: str | None
     root: str
     object_format: str
-    _ids: dict[Path, str] = field(default_factory=dict)
+    hashes: dict[Path, str] = field(default_factory=dict)
 
     @cached_property
     def files(self) -> Mapping[str, str]:
@@ -56,9 +64,9 @@ class GitTree:
     def blob_id(self, content: Content) -> str:
         """The object id that Git would give to `content`."""
         if isinstance(content, Path):
-            if content not in self._ids:
-                self._ids[content] = _hash_file(content, self.object_format)
-            return self._ids[content]
+            if content not in self.hashes:
+                self.hashes[content] = _hash_file(content, self.object_format)
+            return self.hashes[content]
         digest = hashlib.new(self.object_format, b"blob %d\0" % len(content))
         digest.update(content)
         return digest.hexdigest()

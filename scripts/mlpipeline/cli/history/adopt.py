@@ -49,12 +49,12 @@ def add_flags(made: argparse.ArgumentParser) -> None:
 def work(flags: argparse.Namespace, environ: Mapping[str, str]) -> Report:
     """Run `adopt`."""
     from mlpipeline.operations.adopt import adopt
-    from mlpipeline.publishing.loop import World
+    from mlpipeline.publishing.loop import Effects
 
     context = Context.from_environ(environ)
     settings = options.settings(flags, context, source="", job=context.job)
     try:
-        adoption = adopt(settings, World(now=time.time, sleep=time.sleep, say=options.say))
+        adoption = adopt(settings, Effects(now=time.time, sleep=time.sleep, say=options.say))
     except PipelineError as error:
         failed = Outcome(status="failed", reason=error.what, metric=flags.metric, messages=(("error", str(error)),))
         return persisted.report(failed, exit_code=error.exit_code if flags.fail_on_error else 0)
