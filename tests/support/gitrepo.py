@@ -43,7 +43,7 @@ def show(repository: Path, path: str, commit: str = "main") -> bytes:
 def hook(origin: Path, name: str, script: str) -> Path:
     """Install a hook; returns its file."""
     path = origin / "hooks" / name
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
     path.chmod(0o755)
     return path
