@@ -6,6 +6,7 @@ Nothing of the user's is touched before the push has landed.
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar
 
 from mlpipeline.core.errors import PublishError, RepositoryError
@@ -102,7 +103,7 @@ class Publication:
             RepositoryError: the branch cannot be used.
             PublishError: the remote cannot be read, and there is nothing to keep.
         """
-        fetched = self._patiently(lambda: self.scratch.fetch_tip(self.branch))
+        fetched = self._patiently(partial(self.scratch.fetch_tip, self.branch))
         if not isinstance(fetched, Fetched):
             return self._without_remote(fetched)
         self._refuse_unrelated(fetched.commit)
@@ -122,13 +123,13 @@ class Publication:
                 return self._nothing_new(planned)
             commit = self._write(planned)
             self.effects.say(f"Pushing {counted(planned)} to {self._target}")
-            result = self._patiently(lambda commit=commit: self.scratch.push(self.branch, commit))  # type: ignore[misc]
+            result = self._patiently(partial(self.scratch.push, self.branch, commit))
             if isinstance(result, Landed):
                 return self._published(planned, commit)
             if not isinstance(result, Raced):
                 return self._failed(planned, result)
             self._wait(attempt, "another job pushed first")
-            fetched = self._patiently(lambda: self.scratch.fetch_tip(self.branch))
+            fetched = self._patiently(partial(self.scratch.fetch_tip, self.branch))
             if not isinstance(fetched, Fetched):
                 return self._failed(planned, fetched)
             planned = self._plan(fetched.commit)
@@ -176,6 +177,7 @@ class Publication:
 
     def _failed(self, planned: Plan, failure: Failure) -> Result:
         """Keep the commit where the next command can push it, and say what that command is."""
+        # Written again where it was written before: the same plan gives the same commit.
         commit = self._write(planned)
         path = self.checkout.bundle_folder() / f"{commit[:12]}.bundle"
         self.scratch.bundle(planned.tip.commit, path)
