@@ -8,6 +8,7 @@ from mlpipeline.core.errors import InputError, UnknownSchemaError
 from mlpipeline.core.records import Incoming
 from mlpipeline.sources.address import Source
 from mlpipeline.sources.client import reader as client
+from mlpipeline.sources.known import NOTHING, Known
 from mlpipeline.sources.read import read as read_source
 from mlpipeline.sources.sqlite import reader as sqlite
 
@@ -16,15 +17,13 @@ DATABASE = Source(kind="database", place="mlflow.db")
 
 
 def read(source: Source, said: list[str]) -> Incoming:
-    return read_source(
-        source, known_folder=lambda _: False, known_id=lambda _: False, downloads=Path("unused"), say=said.append
-    )
+    return read_source(source, NOTHING, downloads=Path("unused"), say=said.append)
 
 
 def test_a_database_that_is_newer_than_we_know_is_read_by_mlflow(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
-    def refuse(_: Path) -> Incoming:
+    def refuse(_: Path, _known: Known) -> Incoming:
         raise NEWER
 
     def answer(uri: str, **_: object) -> Incoming:
@@ -41,7 +40,7 @@ def test_a_database_that_is_newer_than_we_know_is_read_by_mlflow(monkeypatch: py
 
 
 def test_without_mlflow_the_schema_is_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_: Path) -> Incoming:
+    def refuse(_: Path, _known: Known) -> Incoming:
         raise NEWER
 
     def absent(*_: object, **__: object) -> Incoming:

@@ -345,7 +345,7 @@ def test_the_runs_go_where_they_are_told(
 @pytest.mark.parametrize(
     ("uri", "words"),
     [
-        ("zebra://someone:hunter2@example.org", "unsupported URI 'zebra://example.org'"),
+        ("zebra://someone:hunter2@example.org", "unsupported URI 'zebra://***@example.org'"),
         ("file:///proc/nothing", "The tracking store cannot be used"),
         ("sqlite:////proc/nothing/runs.db", "The tracking store cannot be used"),
     ],

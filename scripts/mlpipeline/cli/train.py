@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlpipeline.cli import entry
+from mlpipeline.core.credentials import without_credentials
 from mlpipeline.reports.report import Notice, Report
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def _work(parsed: argparse.Namespace, environ: Mapping[str, str]) -> Report:
     )
     tracking_uri = parsed.tracking_uri or environ.get("MLFLOW_TRACKING_URI") or DEFAULT_TRACKING_URI
     experiment = parsed.experiment or _experiment(report.origin.name)
-    shown_uri = recording.without_password(tracking_uri)
+    shown_uri = without_credentials(tracking_uri)
     with recording.recorder(tracking_uri=tracking_uri, experiment=experiment) as recorder:
         outcomes = trainer.train(chosen, task, recorder, progress=_progress)
     best = outcomes[0]

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from mlpipeline.core.credentials import holds_password, without_passwords
 from mlpipeline.core.edits import Content
 from mlpipeline.core.records import Incoming, Kind, Record, Refusal
 
@@ -28,8 +29,6 @@ _SECRET_NAME = re.compile(
     re.IGNORECASE,
 )
 _SHORTEST_SECRET = 8
-
-_URL_PASSWORD = re.compile(r"(?<=://)[^/@\s:]*:[^/@\s]+(?=@)")
 
 _UNFIT_NAME = re.compile(
     r'.*[<>:"|?*\\\x00-\x1f].*|.*[. ]|(?:con|prn|aux|nul|com[1-9]|lpt[1-9])(?:\..*)?', re.IGNORECASE | re.DOTALL
@@ -110,8 +109,8 @@ class _Check:
                 self.refuse(
                     record, f"{path} looks like a credential, and was not stored.", remedy="Revoke it if it is one."
                 )
-            elif _URL_PASSWORD.search(text):
-                files[path] = _URL_PASSWORD.sub("***", text).encode(errors="surrogateescape")
+            elif holds_password(text):
+                files[path] = without_passwords(text).encode(errors="surrogateescape")
                 self.warnings.append(f"{record.kind} {record.id}: {path} holds a password in an address; it is masked.")
             else:
                 files[path] = content

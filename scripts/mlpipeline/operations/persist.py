@@ -19,8 +19,9 @@ from mlpipeline.publishing.plan import Contribution, Plan
 from mlpipeline.publishing.wording import plural
 from mlpipeline.repo.checkout import Checkout
 from mlpipeline.repo.tree import GitTree
-from mlpipeline.sources import read
 from mlpipeline.sources.address import Source, source_of
+from mlpipeline.sources.known import Known, RecordState
+from mlpipeline.sources.read import read
 
 
 def persist(settings: PersistSettings, effects: Effects) -> Outcome:
@@ -107,8 +108,9 @@ class _Job:
         """
         if self._read is None:
             self.say(f"Reading runs from {self.where}")
-            folders, ids = self._known_folders(tip), self._known_ids(tip)
-            incoming = self._incoming(lambda folder: folder in folders, lambda identifier: identifier in ids)
+            incoming = self._incoming(
+                Known(folder=self._known_folders(tip).__contains__, record=self._known_records(tip))
+            )
             runs = sum(record.kind is Kind.RUN for record in incoming.records)
             self.say(f"Found {plural(runs, 'run')} to compare with the branch")
             self._read = Contribution(incoming=incoming, subject=self._subject)
@@ -121,8 +123,8 @@ class _Job:
         """
         if not self._is_own:
             return []
-        read = {origin.parent for origin in plan.incoming.origins if origin.name == "meta.yaml"}
-        again = self._incoming(lambda folder: folder not in read, lambda _: False)
+        seen = {origin.parent for origin in plan.incoming.origins if origin.name == "meta.yaml"}
+        again = self._incoming(Known(folder=lambda folder: folder not in seen))
         if merge.merge(plan.tree, again).edits or _leaves_half(plan):
             return []
         changed = self.checkout.changed_files(self._own_folders())
@@ -138,10 +140,8 @@ class _Job:
             return f"MLflow: add what belongs to runs, from {self.name}"
         return f"MLflow: choose again, asked by {self.name}"
 
-    def _incoming(self, known_folder: Callable[[Path], bool], known_id: Callable[[str], bool]) -> Incoming:
-        return storable(
-            read.read(self.source, known_folder=known_folder, known_id=known_id, downloads=self.downloads, say=self.say)
-        )
+    def _incoming(self, known: Known) -> Incoming:
+        return storable(read(self.source, known, downloads=self.downloads, say=self.say))
 
     def _known_folders(self, tip: Tree) -> frozenset[Path]:
         """Folders of the store that need not be read: in the checkout as the index has them, and as the tip has them.
@@ -168,16 +168,27 @@ class _Job:
                 doubtful.add(record)
         return frozenset(folder for record, folder in folders.items() if record not in doubtful)
 
-    def _known_ids(self, tip: Tree) -> frozenset[str]:
-        """Records of a server that are not fetched again: what the tip has, but for runs that had not ended.
+    def _known_records(self, tip: Tree) -> Callable[[RecordState], bool]:
+        """Tell records of a database or a server that need not be read.
 
-        What was changed on the server since, such as a tag, is not seen then.
+        They are those that the tip has, but for runs that had not ended there, and runs that were deleted, restored or
+        tagged since.
         """
-        if self.source.kind != "server":
-            return frozenset()
-        records = (record_of(path)[0] for path in tip.files)
-        going_on = {run.run_id for run in reader.candidates(tip, Rule()) if run.end_time is None}
-        return frozenset(record for record in records if record is not None) - going_on
+        if self.source.kind == "folder":
+            return lambda _: False
+        ids = {record for path in tip.files if (record := record_of(path)[0])}
+        runs = {run.run_id: run for run in reader.candidates(tip, Rule())}
+
+        def is_known(state: RecordState) -> bool:
+            run = runs.get(state.id)
+            if run is None:
+                return state.id in ids
+            tags = (
+                tip.files.get(f"{run.folder}/tags/{name}") == tip.blob_id(text) for name, text in state.tags.items()
+            )
+            return run.end_time is not None and run.deleted == state.deleted and all(tags)
+
+        return is_known
 
     @property
     def _is_own(self) -> bool:

@@ -7,11 +7,11 @@ from typing import Literal
 
 from git.exc import GitCommandError
 
+from mlpipeline.core.credentials import without_credentials
+
 # GitPython logs what git prints, addresses with passwords included; here it is redacted and returned instead.
 logging.getLogger("git").addHandler(logging.NullHandler())
 logging.getLogger("git").propagate = False
-
-_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+(?=@)|(?i:(?<=authorization: )\S+ \S+)")
 
 _NO_RIGHTS = re.compile(
     r"\b40[13]\b|permission.*denied|access denied|authentication failed|could not read (?:username|password)"
@@ -82,7 +82,7 @@ def is_race(summary: str) -> bool:
 def refused_by(text: str) -> Declined:
     """The refusal that a remote put into words."""
     rights = _NO_RIGHTS.search(text) and not _PROTECTED.search(text)
-    return Declined(reason=redacted(text), cause="rights" if rights else "policy")
+    return Declined(reason=without_credentials(text), cause="rights" if rights else "policy")
 
 
 def failure(error: GitCommandError | None) -> Declined | Unreachable:
@@ -109,14 +109,9 @@ def last_line(error: GitCommandError) -> str:
     """What git had to say, in one line and without credentials."""
     lines = [line.strip() for line in error_text(error).splitlines() if line.strip()]
     complaints = [line for line in lines if line.startswith(("fatal:", "error:", "remote:", "ssh:"))] or lines[-1:]
-    return redacted(" ".join(complaints)) or f"git ended with status {error.status}"
+    return without_credentials(" ".join(complaints)) or f"git ended with status {error.status}"
 
 
 def error_text(error: GitCommandError) -> str:
     """What git wrote to standard error, without GitPython's frame around it."""
     return str(error.stderr).strip().removeprefix("stderr:").strip().strip("'")
-
-
-def redacted(text: str) -> str:
-    """`text` without credentials."""
-    return _CREDENTIALS.sub("***", text)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote
 
+from mlpipeline.core.credentials import without_credentials
 from mlpipeline.core.errors import InputError
 
 
@@ -18,9 +19,8 @@ class Source:
 
     @property
     def shown(self) -> str:
-        """The place as it may be shown: without a password."""
-        # Up to the last @: a password may hold one, too.
-        return re.sub(r"(?<=://)\S+(?=@)", "***", self.place)
+        """The place as it may be shown."""
+        return without_credentials(self.place)
 
 
 def source_of(uri: str, root: Path) -> Source:
@@ -50,7 +50,6 @@ def source_of(uri: str, root: Path) -> Source:
     if scheme[1].partition("+")[0] in ("http", "https", "postgresql", "mysql", "mssql"):
         return Source(kind="server", place=uri)
     raise InputError(
-        f"--source '{Source(kind='server', place=uri).shown}' is no store of MLflow runs that can be read.",
-        untouched="everything.",
+        f"--source '{Source(kind='server', place=uri).shown}' is not a supported source.",
         remedy="name a folder (file:./mlruns), a database (sqlite:///mlflow.db) or a tracking server (https://...).",
     )

@@ -5,7 +5,7 @@ MLflow 3.17, and in the stores of MLflow 1 and 2 that it still reads. What can b
 and named in a warning; what cannot is refused by name, and nothing else is held up by it.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,9 +17,7 @@ from mlpipeline.history.metrics import sound_metric
 from mlpipeline.history.paths import DESCRIPTIONS, FOLDERS, METRICS_LINK, RESERVED, is_id
 from mlpipeline.history.stored import ARTIFACT_TAG, LOCATIONS
 from mlpipeline.sources import artifacts
-
-Known = Callable[[Path], bool]
-"""Tells whether the history is known to hold a record's folder as it is, so that it need not be read."""
+from mlpipeline.sources.known import NOTHING, Known
 
 _SMALL = {
     Kind.RUN: ("metrics", "params", "tags", "inputs", "outputs"),
@@ -32,12 +30,12 @@ _OWN_ID = {Kind.RUN: ("run_id", "run_uuid"), Kind.LOGGED_MODEL: ("model_id",), K
 """The keys under which a record's description names itself, newest first."""
 
 
-def read(store: Path, *, known: Known = lambda _: False, elsewhere: bool = True) -> Incoming:
-    """All experiments, runs, logged models, traces and registered models of a file store, the deleted ones included.
+def read(store: Path, known: Known = NOTHING, *, elsewhere: bool = True) -> Incoming:
+    """Read experiments, runs, logged models, traces and registered models of a file store, deleted ones included.
 
     Args:
         store: the folder, often called `mlruns`.
-        known: folders of records for which this is true are passed over.
+        known: records that are passed over.
         elsewhere: whether artifacts may lie outside of the folder that holds the store.
 
     Raises:
@@ -46,7 +44,6 @@ def read(store: Path, *, known: Known = lambda _: False, elsewhere: bool = True)
     if not store.is_dir():
         raise InputError(
             f"No MLflow runs: the folder '{store}' does not exist.",
-            untouched="everything.",
             remedy="train first, or name the runs with --source.",
         )
     reader = _Reader(store=store.absolute(), known=known, elsewhere=elsewhere)
@@ -103,7 +100,7 @@ class _Reader:
             )
         )
         for kind, record in records:
-            if not self.known(record):
+            if not self.known.folder(record):
                 self._read_record(kind, record)
         self.experiment = ""
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 import mlflow.sklearn
@@ -26,6 +26,7 @@ from mlflow.types import ColSpec, DataType, Schema
 from sklearn.pipeline import Pipeline
 from sqlalchemy.exc import SQLAlchemyError
 
+from mlpipeline.core.credentials import without_credentials
 from mlpipeline.core.errors import InputError, TrainingError
 from mlpipeline.training.columns import Columns
 from mlpipeline.training.evaluation import Fitted
@@ -150,16 +151,8 @@ class Recorder:
         self.client.finalize_logged_model(model_id, "READY")
 
 
-def without_password(uri: str) -> str:
-    """A URI that may be shown: without the first part of `user:password@host`."""
-    parts = urlsplit(uri)
-    if "@" not in parts.netloc:
-        return uri
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
-
-
 def _reason(error: Exception, tracking_uri: str) -> str:
-    return str(error).replace(tracking_uri, without_password(tracking_uri))
+    return str(error).replace(tracking_uri, without_credentials(tracking_uri))
 
 
 def _signature(columns: Columns) -> ModelSignature:

@@ -18,7 +18,9 @@ from mlpipeline.core.records import Incoming, Kind, Record
 from mlpipeline.history.metrics import metric_points
 from mlpipeline.history.paths import DESCRIPTIONS, FOLDERS
 from mlpipeline.sources.client import reader as client
+from mlpipeline.sources.known import Known, RecordState
 from mlpipeline.sources.sqlite import reader as sqlite
+from mlpipeline.sources.sqlite import schema
 from sources.sqlite.databases.make import CONTEXT, DATASET, METRICS, PARAMS, TAGS, TIME
 
 FOLDER = Path(__file__).parent / "databases"
@@ -224,10 +226,34 @@ class TestStory:
     def test_ids_that_are_known_are_passed_over(self, database: Path) -> None:
         winner = winner_id(database)
 
-        incoming = sqlite.read(database, known=lambda identifier: identifier == winner)
+        incoming = sqlite.read(database, Known(record=lambda state: state.id == winner))
 
         assert winner not in {each.id for each in incoming.records}
         assert len(incoming.records) == len(sqlite.read(database).records) - 1
+
+    def test_what_is_known_does_not_change_the_others(self, database: Path) -> None:
+        whole = {record.id: record for record in sqlite.read(database).records}
+        for identifier in whole:
+            others = sqlite.read(database, Known(record=lambda state, known=identifier: state.id == known)).records  # type: ignore[misc]
+
+            assert {record.id: record for record in others} == {i: r for i, r in whole.items() if i != identifier}
+
+    def test_a_state_tells_of_tags_and_deletion(self, database: Path) -> None:
+        states: dict[str, RecordState] = {}
+
+        def known(state: RecordState) -> bool:
+            states[state.id] = state
+            return True
+
+        incoming = sqlite.read(database, Known(record=known))
+
+        records = sqlite.read(database).records
+        assert incoming.records == ()
+        assert states.keys() == {record.id for record in records}
+        for record in (record for record in records if record.kind is Kind.RUN):
+            tags = {path.removeprefix("tags/"): text for path, text in record.files.items() if path.startswith("tags/")}
+            assert states[record.id].tags == tags
+            assert states[record.id].deleted == (record.meta["lifecycle_stage"] == "deleted")
 
 
 class TestMlflow:
@@ -480,9 +506,9 @@ class TestWriteAheadLog:
         read, modes = sqlite._read, []
         writer = sqlite3.connect(logged, isolation_level=None)
 
-        def interrupted(database: Path, mode: str, home: Path, known: sqlite.Known) -> Incoming:
+        def interrupted(database: Path, mode: str, known: Known) -> Incoming:
             modes.append(mode)
-            incoming = read(database, mode, home, known)
+            incoming = read(database, mode, known)
             if len(modes) == 1:
                 writer.execute("UPDATE tags SET value = 'new' WHERE key = 'team'")
             return incoming
@@ -530,7 +556,7 @@ class TestHostile:
         incoming = sqlite.read(newest)
 
         assert small(named(incoming, "winner").files, "params") == PARAMS
-        assert "'params/model' was left out: another name begins with it" in refusals(incoming)
+        assert "'params/model' was left out: another name begins with this one and '/'" in refusals(incoming)
 
     @pytest.mark.parametrize(
         ("statement", "reason"),
@@ -657,7 +683,7 @@ class TestLeftOut:
         """A table that a next MLflow adds is to be put in its place, not to be reported by its bare name."""
         tables = {str(name) for (name,) in query(newest, "SELECT name FROM sqlite_master WHERE type = 'table'")}
 
-        known = {*sqlite._FIRST, *sqlite._LATER, *sqlite._SERVANTS, *sqlite._HOMELESS, *sqlite._PARTS}
+        known = {*schema.FIRST, *schema.LATER, *schema.DERIVED, *schema.UNSUPPORTED, *schema.PARTS}
 
         assert tables - known == set()
 
@@ -710,12 +736,12 @@ class TestArtifacts:
         assert named(incoming, "model", Kind.LOGGED_MODEL).files["artifacts/MLmodel"] == mlmodel
         assert incoming.warnings == ()
 
-    def test_where_a_server_was_started(self, newest: Path, tmp_path: Path) -> None:
+    def test_where_a_server_was_started(self, newest: Path) -> None:
         run = winner_id(newest)
         change(newest, "UPDATE runs SET artifact_uri = 'mlflow-artifacts:/1/' || run_uuid || '/artifacts'")
-        log = self.put(tmp_path / "home" / "mlartifacts" / "1" / run / "artifacts" / "log.txt")
+        log = self.put(newest.parent / "mlartifacts" / "1" / run / "artifacts" / "log.txt")
 
-        incoming = sqlite.read(newest, home=tmp_path / "home")
+        incoming = sqlite.read(newest)
 
         assert named(incoming, "winner").files["artifacts/log.txt"] == log
         assert not [each for each in incoming.warnings if "run" in each]

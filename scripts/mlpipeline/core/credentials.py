@@ -1,0 +1,42 @@
+"""Hide logins in what is shown: the one place that decides what of a text may be a credential; pure."""
+
+import re
+
+MASK = "***"
+
+# Up to the last @ before a space, a quote or the end: a password may hold raw @, / and : of its own. A user without a
+# password is shown for ssh, where it names an account and is no secret; elsewhere it may be a token.
+_LOGIN = re.compile(r"(?<=://)[^\s'\"<>]*@")
+
+_QUERY = re.compile(r"(?<=[\w/.\]])\?[\w.~%+-]+=[^\s'\")]*")
+"""What follows an address or a path; a question mark without `name=` is one of a sentence."""
+
+_USER_AND_PASSWORD = re.compile(r"(?<=://)[^\s/'\"<>:@]*:[^\s/'\"<>]+(?=@)")
+
+_HEADER = re.compile(r"((?:proxy-)?authorization\s*[:=]\s*)(?:(?:basic|bearer|token|negotiate)\s+)?\S+", re.IGNORECASE)
+
+
+def without_credentials(text: str) -> str:
+    """Mask what may be a login in a URI, or in prose of git, an HTTP library or a database that holds URIs.
+
+    Masked are the user and password of a URI (the user alone, too, because it may be a token; but not a user of ssh,
+    nor of the form `git@host:path`), its query, and the value of an Authorization header.
+    """
+    text = _HEADER.sub(rf"\1{MASK}", text)
+    text = _LOGIN.sub(_mask_login, text)
+    return _QUERY.sub(f"?{MASK}", text)
+
+
+def without_passwords(text: str) -> str:
+    """Mask `user:password` in the addresses of a text that is stored, and change nothing else in it."""
+    return _USER_AND_PASSWORD.sub(MASK, text)
+
+
+def holds_password(text: str) -> bool:
+    """Whether an address in a text holds a password."""
+    return _USER_AND_PASSWORD.search(text) is not None
+
+
+def _mask_login(match: re.Match[str]) -> str:
+    is_ssh = match.string[: match.start()].endswith("ssh://") and re.fullmatch(r"[\w.-]+@", match[0])
+    return match[0] if is_ssh else f"{MASK}@"

@@ -1,0 +1,163 @@
+"""Which tables and columns an MLflow database has, by version; reads only their names.
+
+As in `mlflow/store/tracking/dbmodels/models.py` and `mlflow/store/model_registry/dbmodels/models.py` of MLflow 1.30 to
+3.17; what a database can hold is seen by its tables, not by its version.
+"""
+
+import sqlite3
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlpipeline.core.errors import InputError, UnknownSchemaError
+
+PATIENCE = 10.0
+"""Seconds to wait for another process that is writing."""
+
+FIRST = {
+    "alembic_version": ("version_num",),
+    "experiments": ("experiment_id", "name", "artifact_location", "lifecycle_stage"),
+    "runs": ("run_uuid", "experiment_id", "status", "start_time", "end_time", "lifecycle_stage", "artifact_uri"),
+    "params": ("key", "value", "run_uuid"),
+    "tags": ("key", "value", "run_uuid"),
+    "metrics": ("key", "value", "timestamp", "run_uuid"),
+}
+"""The tables that every MLflow makes, and the columns without which their rows mean nothing."""
+
+LATER = {
+    "experiment_tags": ("key", "value", "experiment_id"),
+    "registered_models": ("name", "creation_time", "last_updated_time", "description"),
+    "model_versions": ("name", "version", "creation_time", "last_updated_time", "current_stage", "source", "run_id"),
+    "registered_model_tags": ("key", "value", "name"),
+    "model_version_tags": ("key", "value", "name", "version"),
+    "registered_model_aliases": ("alias", "version", "name"),
+    "datasets": ("dataset_uuid", "experiment_id", "name", "digest", "dataset_source_type", "dataset_source"),
+    "inputs": ("input_uuid", "source_type", "source_id", "destination_type", "destination_id"),
+    "input_tags": ("input_uuid", "name", "value"),
+    "trace_info": ("request_id", "experiment_id", "timestamp_ms", "execution_time_ms", "status"),
+    "trace_tags": ("key", "value", "request_id"),
+    "trace_request_metadata": ("key", "value", "request_id"),
+    "logged_models": ("model_id", "experiment_id", "name", "artifact_location", "status", "lifecycle_stage"),
+    "logged_model_metrics": ("model_id", "metric_name", "metric_timestamp_ms", "metric_step", "metric_value", "run_id"),
+    "logged_model_params": ("model_id", "param_key", "param_value"),
+    "logged_model_tags": ("model_id", "tag_key", "tag_value"),
+    "assessments": ("assessment_id", "trace_id", "name", "assessment_type", "value", "created_timestamp"),
+    "spans": ("trace_id", "parent_span_id", "start_time_unix_nano", "content"),
+}
+"""Those that came later, in the order of their coming: MLflow never has one of them without those before it."""
+
+DERIVED = {
+    "latest_metrics", "trace_metrics", "span_metrics", "sql_trace_metric_daily_rollups", "sql_span_cost_daily_rollups",
+    "sql_assessment_daily_rollups", "sql_trace_rollup_rebuild_queue", "job_locks", "scheduler_leases", "workspaces",
+}  # fmt: skip
+"""Tables that MLflow computes from the others, or keeps for its own running."""
+
+UNSUPPORTED = {
+    "evaluation_datasets": "evaluation datasets",
+    "scorers": "scorers",
+    "online_scoring_configs": "settings of online scoring",
+    "entity_associations": "links between traces, runs, datasets and prompts",
+    "issues": "issues",
+    "label_schemas": "label schemas",
+    "review_queues": "review queues",
+    "jobs": "jobs",
+    "webhooks": "webhooks",
+    "secrets": "gateway secrets",
+    "endpoints": "gateway endpoints",
+    "model_definitions": "gateway model definitions",
+    "guardrails": "gateway guardrails",
+    "budget_policies": "gateway budget policies",
+    "mcp_servers": "MCP servers",
+}
+"""What the file store has no place for, by table."""
+
+PARTS = {
+    "evaluation_dataset_records", "evaluation_dataset_tags", "scorer_versions", "review_queue_items",
+    "review_queue_users", "review_queue_label_schemas", "webhook_events", "endpoint_bindings",
+    "endpoint_model_mappings", "endpoint_tags", "guardrail_configs", "mcp_server_versions", "mcp_server_tags",
+    "mcp_server_version_tags", "mcp_server_aliases", "mcp_access_endpoints",
+}  # fmt: skip
+"""Tables that hold parts of what `UNSUPPORTED` counts."""
+
+WORKSPACE = "default"
+_SKIPPED = "(SELECT id FROM temp.skipped)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tables:
+    """The tables of a database whose schema was checked; `columns` by table."""
+
+    connection: sqlite3.Connection
+    columns: Mapping[str, frozenset[str]]
+
+    def select(self, table: str, *columns: str, unless_skipped: str = "") -> Iterator[sqlite3.Row]:
+        """Select rows in the order in which they were written.
+
+        Args:
+            table: where it came with a later MLflow than the database's, there are none.
+            columns: those that came with a later MLflow are NULL.
+            unless_skipped: the column of the owner's id; rows of owners given to `skip` are left out.
+        """
+        there = self.columns.get(table, frozenset())
+        if there:
+            wanted = ", ".join(f'"{name}"' if name in there else f'NULL AS "{name}"' for name in columns)
+            is_parted = "workspace" in there and table != "experiments"
+            where = f"workspace = '{WORKSPACE}'" if is_parted else "TRUE"
+            where += f' AND "{unless_skipped}" NOT IN {_SKIPPED}' if unless_skipped else ""
+            # No name in it comes from anywhere but this package.
+            query = f'SELECT {wanted} FROM "{table}" WHERE {where} ORDER BY rowid'  # noqa: S608
+            yield from self.connection.execute(query)
+
+    def skip(self, owners: Iterable[object]) -> None:
+        """Let `select` leave out rows of these owners, and of no others.
+
+        The ids go into a temporary table, which SQLite keeps apart from the database.
+        """
+        self.connection.execute("CREATE TABLE IF NOT EXISTS temp.skipped (id PRIMARY KEY) WITHOUT ROWID")
+        self.connection.execute("DELETE FROM temp.skipped")
+        self.connection.executemany("INSERT INTO temp.skipped VALUES (?)", ((owner,) for owner in owners))
+
+    def count(self, table: str, where: str = "TRUE") -> int:
+        """How many rows of a table fulfil a condition."""
+        name = table.replace('"', '""')
+        rows = self.connection.execute(f'SELECT count(*) FROM "{name}" WHERE {where}')  # noqa: S608 - quoted
+        return int(rows.fetchone()[0])
+
+
+def checked_tables(connection: sqlite3.Connection, database: Path) -> Tables:
+    """The tables of an MLflow database.
+
+    Raises:
+        InputError: it is none.
+        UnknownSchemaError: its schema is not one that we know.
+    """
+    columns: dict[str, frozenset[str]] = {
+        name: frozenset(names.split("\n"))
+        for name, names in connection.execute(
+            "SELECT t.name, group_concat(c.name, char(10)) FROM sqlite_master t JOIN pragma_table_info(t.name) c"
+            " WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' GROUP BY t.name"
+        )
+    }
+    if not {"alembic_version", "experiments", "runs"} <= columns.keys():
+        raise InputError(
+            f"'{database}' is not an MLflow tracking database.",
+            untouched="the database.",
+            remedy="name MLflow's own, such as sqlite:///mlflow.db.",
+        )
+    later = list(LATER)
+    expected = FIRST | {name: LATER[name] for name in later[: _last_index(later, columns) + 1]}
+    missing = [
+        f"{table}.{name}" for table in expected for name in expected[table] if name not in columns.get(table, ())
+    ]
+    if missing:
+        revision = next(iter(connection.execute("SELECT * FROM alembic_version")), ("unknown",))[0]
+        raise UnknownSchemaError(
+            f"The database '{database}' has the schema {revision} of MLflow, without {', '.join(missing[:3])}.",
+            untouched="the database.",
+            remedy="pip install --upgrade mlflow, so that MLflow itself can read it.",
+        )
+    return Tables(connection=connection, columns=columns)
+
+
+def _last_index(names: list[str], present: Container[str]) -> int:
+    return max((index for index, name in enumerate(names) if name in present), default=-1)

@@ -1,0 +1,66 @@
+"""What may be a login is hidden wherever it stands, and nothing else."""
+
+import pytest
+
+from mlpipeline.core.credentials import holds_password, without_credentials, without_passwords
+
+SHOWN = {
+    "https://u:hunter2@host/x": "https://***@host/x",
+    "https://u:hun@ter2@host/x": "https://***@host/x",
+    "postgresql://me:p@ss/w:d@host/db": "postgresql://***@host/db",
+    "https://u:p%40ss%2Fw@host/x": "https://***@host/x",
+    "https://x-access-token:ghs_abc@github.com/o/r.git": "https://***@github.com/o/r.git",
+    "https://ghp_abcdef@github.com/o/r.git": "https://***@github.com/o/r.git",
+    "https://user@host/x": "https://***@host/x",
+    "postgresql+psycopg2://u:p@h/db?password=s3cret&sslmode=require": "postgresql+psycopg2://***@h/db?***",
+    "http://host:5000/x?token=abc": "http://host:5000/x?***",
+    "GET https://bucket/key?X-Amz-Signature=abc failed": "GET https://bucket/key?*** failed",
+    "Max retries exceeded with url: /api?token=abc (x)": "Max retries exceeded with url: /api?*** (x)",
+    "http://[::1]?key=abc": "http://[::1]?***",
+    "fatal: unable to access 'https://u:p@host/r.git/': 403": "fatal: unable to access 'https://***@host/r.git/': 403",
+    "fatal: Authentication failed for 'https://t0ken@host/r'": "fatal: Authentication failed for 'https://***@host/r'",
+    "> Authorization: Basic dXNlcjpwYXNz": "> Authorization: ***",
+    "proxy-authorization: bearer abc.def": "proxy-authorization: ***",
+    "http.extraheader=AUTHORIZATION: basic eHg=": "http.extraheader=AUTHORIZATION: ***",
+    "from https://a:b@one/x to https://c:d@two/y": "from https://***@one/x to https://***@two/y",
+    "ssh://me:secret@host/r.git": "ssh://***@host/r.git",
+}
+
+LEFT = [
+    "ssh://git@github.com/o/r.git",
+    "git@github.com:o/r.git",
+    "https://host:5000/a/b",
+    "sqlite:///mlflow.db",
+    "file:///home/a%20b/mlruns",
+    r"C:\runs\mlruns",
+    "/srv/git@home/runs",
+    "what is this? nothing",
+    "see https://docs.example.org/page? It helps.",
+    "mail me@example.org",
+    "the author of it is unknown",
+]
+
+
+@pytest.mark.parametrize(("text", "shown"), SHOWN.items(), ids=SHOWN)
+def test_logins_are_hidden(text: str, shown: str) -> None:
+    assert without_credentials(text) == shown
+    assert without_credentials(shown) == shown
+
+
+@pytest.mark.parametrize("text", LEFT)
+def test_everything_else_is_shown(text: str) -> None:
+    assert without_credentials(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "stored"),
+    [
+        ("https://u:hunter2@host/x", "https://***@host/x"),
+        ("https://u:hun@ter2@host/x@y", "https://***@host/x@y"),
+        ("https://user@host/x?a=b", "https://user@host/x?a=b"),
+        ("http://host:5000/@me", "http://host:5000/@me"),
+    ],
+)
+def test_what_is_stored_keeps_all_but_passwords(text: str, stored: str) -> None:
+    assert without_passwords(text) == stored
+    assert holds_password(text) == (stored != text)
