@@ -54,7 +54,7 @@ class Result:
     def outputs(self, step: str) -> dict[str, str]:
         return dict(self.steps[step]["outputs"])
 
-    def written_by_command(self, step: str, command: str = "command") -> set[str]:
+    def written_by_command(self, step: str, command: str) -> set[str]:
         """The outputs that a command set inside an action's step, declared by the action or not."""
         return {
             event["name"]
@@ -202,41 +202,41 @@ def test_the_four_actions_in_somebodys_workflow(consumer: Consumer) -> None:
 
     assert (result.code, result.succeeded) == (0, {"pipeline"}), result.log
     assert result.outputs("data")["rows"] == "442"
-    assert {name: result.outputs("split")[name] for name in ("train_rows", "test_rows")} == {
-        "train_rows": "266",
-        "test_rows": "88",
+    assert {name: result.outputs("split")[name] for name in ("train-rows", "test-rows")} == {
+        "train-rows": "266",
+        "test-rows": "88",
     }
     trained = result.outputs("training")
-    assert (trained["runs"], trained["failed_runs"], trained["best_algorithm"]) == ("2", "0", "ridge")
+    assert (trained["runs"], trained["failed-runs"], trained["best-algorithm"]) == ("2", "0", "ridge")
     assert trained["experiment"] == 'The $(touch injected) "best" * experiment'
     assert "injected" not in (consumer.folder / "results" / "files.txt").read_text()
 
     # Under act nothing is pushed unless it is asked for in so many words ...
     rehearsed = result.outputs("rehearsal")
-    assert (rehearsed["status"], rehearsed["pushed"], rehearsed["runs_added"]) == ("skipped", "false", "2")
+    assert (rehearsed["status"], rehearsed["pushed"], rehearsed["runs-added"]) == ("skipped", "false", "2")
     # ... as the next step does, with the only commit that reached the origin.
     persisted = result.outputs("persistence")
-    assert (persisted["status"], persisted["pushed"], persisted["runs_added"]) == ("persisted", "true", "2")
-    assert persisted["run_id"] == trained["best_run_id"]
-    assert float(persisted["value"]) == float(trained["val_rmse"])
-    assert persisted["commit_sha"] == consumer.git("rev-parse", "main")
+    assert (persisted["status"], persisted["pushed"], persisted["runs-added"]) == ("persisted", "true", "2")
+    assert persisted["run-id"] == trained["best-run-id"]
+    assert float(persisted["value"]) == float(trained["val-rmse"])
+    assert persisted["commit-sha"] == consumer.git("rev-parse", "main")
     assert consumer.git("rev-parse", "main^") == start
     tree = consumer.tree()
     assert {path.partition("/")[0] for path in tree} - {".github", "two candidates.yaml"} == HISTORY
-    assert f"{persisted['model_path']}/MLmodel" in tree
+    assert f"{persisted['model-path']}/MLmodel" in tree
     assert len([path for path in tree if re.fullmatch(r"mlruns/\d+/[0-9a-f]{32}/meta\.yaml", path)]) == 2
     info = json.loads(consumer.git("show", f"main:{INFO}"))
-    assert info["best"]["run_id"] == trained["best_run_id"]
+    assert info["best"]["run_id"] == trained["best-run-id"]
 
     for heading in ("### Data\n", "### Preprocessing\n", "### Training: ", "### MLflow persistence\n"):
         assert heading in result.summary
-    for step, folder in {
-        "data": "data-loading",
-        "split": "preprocessing",
-        "training": "training",
-        "persistence": "mlflow-persistence",
-    }.items():
-        assert result.written_by_command(step) == declared(f"actions/{folder}")
+    for step, command, folder in (
+        ("data", "load", "data-loading"),
+        ("split", "preprocess", "preprocessing"),
+        ("training", "train", "training"),
+        ("persistence", "persist", "mlflow-persistence"),
+    ):
+        assert result.written_by_command(step, command) == declared(f"actions/{folder}")
 
 
 def test_the_whole_pipeline_as_one_action(consumer: Consumer) -> None:
@@ -247,8 +247,8 @@ def test_the_whole_pipeline_as_one_action(consumer: Consumer) -> None:
     assert (result.code, result.succeeded) == (0, {"pipeline"}), result.log
     outputs = result.outputs("pipeline")
     assert set(outputs) >= declared(".")
-    assert (outputs["status"], outputs["runs"], outputs["runs_added"]) == ("persisted", "2", "2")
-    assert outputs["commit_sha"] == consumer.git("rev-parse", "main")
+    assert (outputs["status"], outputs["runs"], outputs["runs-added"]) == ("persisted", "2", "2")
+    assert outputs["commit-sha"] == consumer.git("rev-parse", "main")
     tree = consumer.tree() - {".github/workflows/one-action.yml", "two candidates.yaml"}
     assert {path.split("/")[1] for path in tree if path.startswith("back end/")} == HISTORY
     assert tree == {path for path in tree if path.startswith("back end/")}

@@ -3,7 +3,7 @@
 import argparse
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from mlpipeline.cli import entry, load_data, persist, preprocess, train
+from mlpipeline.core.outcome import Outcome
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,15 +34,15 @@ class Call:
     settled: frozenset[str] = frozenset()
 
 
-def call(main: Callable[[list[str]], int], name: str, step: str = "command", settled: str = "") -> Call:
+def call(main: Callable[[list[str]], int], name: str, step: str, settled: str = "") -> Call:
     return Call(step=step, command=f"{name}.py", main=main, settled=frozenset(settled.split()))
 
 
 ACTIONS = {
-    "actions/data-loading": [call(load_data.main, "load_data")],
-    "actions/preprocessing": [call(preprocess.main, "preprocess")],
-    "actions/training": [call(train.main, "train")],
-    "actions/mlflow-persistence": [call(persist.main, "persist")],
+    "actions/data-loading": [call(load_data.main, "load_data", "load")],
+    "actions/preprocessing": [call(preprocess.main, "preprocess", "preprocess")],
+    "actions/training": [call(train.main, "train", "train")],
+    "actions/mlflow-persistence": [call(persist.main, "persist", "persist")],
     # One folder outside the checkout holds what passes from step to step, and the job's own runs.
     ".": [
         call(load_data.main, "load_data", "load", "output"),
@@ -156,6 +157,7 @@ def test_an_action_is_a_composite_of_bash_steps_with_identities(folder: str) -> 
     assert runs["using"] == "composite"
     for found in runs["steps"]:
         assert found["id"]
+        assert found["name"][0].isupper()
         assert "uses" in found or found["shell"] == "bash"
 
 
@@ -178,3 +180,29 @@ def test_only_what_the_command_needs_is_installed(folder: str) -> None:
 def test_the_root_action_has_the_outputs_of_all_four() -> None:
     outputs = {name for folder in ACTIONS if folder != "." for name in read(folder)["outputs"]}
     assert set(read(".")["outputs"]) == outputs
+
+
+JSON = {
+    "actions/data-loading": "data_path report_path target rows columns duplicates missing_values data_sha256 dvc_md5",
+    "actions/preprocessing": "processed_path train_rows validation_rows test_rows duplicates_dropped",
+    "actions/training": "tracking_uri experiment best_run_id best_algorithm val_rmse runs failed_runs",
+    "actions/mlflow-persistence": " ".join(
+        field.name for field in fields(Outcome) if field.name not in ("choice", "messages")
+    ),
+}
+"""The names that each action's command prints with `--json`; the commands' own tests hold them to it."""
+
+
+@pytest.mark.parametrize("folder", JSON)
+def test_inputs_and_outputs_are_in_kebab_case_and_the_json_in_snake_case(folder: str) -> None:
+    action = read(folder)
+    assert list(action["outputs"]) == [name.replace("_", "-") for name in JSON[folder].split()]
+    names = [*action["inputs"], *action["outputs"]]
+    assert all(re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name) for name in names)
+
+
+def test_the_readme_names_every_flag_and_output_of_persisting() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    action = read("actions/mlflow-persistence")
+    for name in [*(f"--{name}" for name in action["inputs"]), *action["outputs"]]:
+        assert f"`{name}`" in readme, name

@@ -116,7 +116,7 @@ def test_a_folder_of_somebody_else_is_refused_untouched(tmp_path: Path) -> None:
     before = sorted(tmp_path.rglob("*"))
     outcome = run_installer("persist", "--venv", str(tmp_path))
     assert outcome.code == 2
-    assert "not an environment that this command made" in outcome.stderr
+    assert "was not created by this command" in outcome.stderr
     assert sorted(tmp_path.rglob("*")) == before
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from mlpipeline.cli.context import context_of
 from mlpipeline.core.errors import InputError
 from mlpipeline.core.settings import BOT, Context
 from mlpipeline.sources.address import source_of
@@ -55,7 +56,7 @@ def context(tmp_path: Path, head: str = "", **environ: str) -> Context:
     event = tmp_path / "event.json"
     event.write_text(json.dumps({"pull_request": {"head": {"repo": {"full_name": head}}}}), encoding="utf-8")
     on_github = {"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "acme/app", "GITHUB_EVENT_PATH": str(event)}
-    return Context.from_environ({**on_github, **environ})
+    return context_of({**on_github, **environ})
 
 
 @pytest.mark.parametrize(
@@ -84,6 +85,6 @@ def test_a_workflow_commits_as_the_bot_and_names_itself(tmp_path: Path) -> None:
 
 
 def test_outside_of_github_nothing_is_skipped() -> None:
-    found = Context.from_environ({"GITHUB_REF_TYPE": "tag", "MLFLOW_TRACKING_URI": "file:./x", "ACT": "true"})
+    found = context_of({"GITHUB_REF_TYPE": "tag", "MLFLOW_TRACKING_URI": "file:./x", "ACT": "true"})
 
     assert (found.skip, found.tracking_uri, found.act) == ("", "file:./x", True)

@@ -140,7 +140,7 @@ def test_a_terminal_does_not_obey_a_run(store: Path, persisted: Persisted, capsy
     assert "\x1b" not in told
 
 
-@pytest.mark.parametrize("command", [command.name for command in history.COMMANDS])
+@pytest.mark.parametrize("command", [command.name for command in history.SUBCOMMANDS])
 def test_each_command_has_a_help_with_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         history.main([command, "--help"])

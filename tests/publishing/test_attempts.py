@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from mlpipeline.core.records import Incoming
 from mlpipeline.repo.remote import PushResult
 from mlpipeline.repo.scratch import Scratch
 from mlpipeline.sources import filestore
+from mlpipeline.sources.known import Known
 from support.gitrepo import files, git, hook
 from support.jobs import Job
 from support.mlstore import write_run
@@ -29,9 +31,9 @@ def test_the_source_is_read_once_however_many_races_are_lost(
                 assert fast.persist().status == "persisted"
         return push(self, branch, commit)
 
-    def counted(store: Path, **known: object) -> object:
+    def counted(store: Path, known: Known) -> Incoming:
         reads.append(store)
-        return read(store, **known)  # type: ignore[arg-type]
+        return read(store, known)
 
     monkeypatch.setattr(Scratch, "push", push_after_a_rival)
     monkeypatch.setattr(filestore, "read", counted)

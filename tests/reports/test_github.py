@@ -17,7 +17,7 @@ def test_outputs_survive_line_breaks_and_imitated_delimiters(tmp_path: Path) -> 
         end = lines.index(delimiter)
         parsed[name] = "\n".join(lines[:end])
         del lines[: end + 1]
-    assert parsed == {"reason": "a\nend-0\nevil=1", "pushed": "true", "value": "1.5", "run_id": ""}
+    assert parsed == {"reason": "a\nend-0\nevil=1", "pushed": "true", "value": "1.5", "run-id": ""}
 
 
 def test_a_summary_stays_below_githubs_limit(tmp_path: Path) -> None:

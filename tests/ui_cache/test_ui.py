@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from mlpipeline.cli.history import main as history
+from mlpipeline.cli.work.ui_history import READ_VIEW
 from support.histories import QUIET, SCRIPTS, Command
 
 pytestmark = pytest.mark.usefixtures("quick_tables")
@@ -60,7 +60,7 @@ def test_the_ui_answers_is_a_view_and_ends_on_ctrl_c(three_runs: Path, tmp_path:
             process.wait()
 
     told = log.read_text(encoding="utf-8")
-    assert history.READ_VIEW in told
+    assert READ_VIEW in told
     assert "0 read, 7 unchanged" in told
     with pytest.raises(OSError, match="refused"):
         urllib.request.urlopen(address, timeout=2)  # noqa: S310 - the loopback

@@ -64,18 +64,11 @@ class Persisted:
     runs_added: int
 
 
-def parser() -> argparse.ArgumentParser:
-    """The flags of `demo.py`."""
-    made = entry.parser(prog="demo.py", description=DESCRIPTION, epilog=EPILOG)
-    made.add_argument(
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `demo.py`."""
+    parser.add_argument(
         "--folder", type=Path, default=Path(".demo"), help="where to do it; emptied first (default: .demo)"
     )
-    return made
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run `demo.py`; returns the exit code."""
-    return entry.run(parser(), _work, extra="train", argv=argv)
 
 
 def _work(flags: argparse.Namespace, environ: Mapping[str, str]) -> Report:
@@ -124,7 +117,7 @@ class _Demo:
         if self.folder.exists():
             if not (self.folder / MARK).exists() and any(self.folder.iterdir()):
                 raise InputError(
-                    f"'{self.folder}' holds files that are not of a demo.",
+                    f"'{self.folder}' contains files the demo did not create.",
                     untouched="that folder.",
                     remedy="name another with --folder.",
                 )
@@ -168,7 +161,7 @@ class _Demo:
         done = subprocess.run(command, cwd=where, env=self.environ, stdout=subprocess.PIPE, text=True, check=False)
         if done.returncode:
             raise PipelineError(
-                f"'{shown}' in {where} ended with status {done.returncode}; its words are above.",
+                f"'{shown}' in {where} ended with status {done.returncode}; see its output above.",
                 remedy="run it again in that folder to see more.",
             )
         return done.stdout
@@ -203,3 +196,19 @@ Browse the history, in this clone or any other:
   MLFLOW_ALLOW_FILE_STORE=true {command} ui --backend-store-uri file:./mlruns
   git log --oneline --grep=MLflow
   cat mlflow_persistence_info.json"""
+
+
+COMMAND = entry.Command(
+    name="demo",
+    summary="let two CI jobs train and persist in .demo/, then browse",
+    description=DESCRIPTION,
+    epilog=EPILOG,
+    add_flags=add_flags,
+    work=_work,
+    extra="train",
+)
+
+
+def main(argv: Sequence[str] | None = None, *, prog: str = "demo.py") -> int:
+    """Run the command; returns its exit code."""
+    return entry.run(entry.parser_of(COMMAND, prog=prog), argv)

@@ -1,20 +1,22 @@
-"""The boundary that every command passes: it reads the environment, reports and turns errors into exit codes."""
+"""The boundary that every command passes: it reads the environment, reports, and turns errors into exit codes."""
 
 import argparse
+import importlib
 import json
 import os
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from mlpipeline.core.errors import MissingDependencyError, PipelineError
 from mlpipeline.reports import github
-from mlpipeline.reports.report import Notice, Report
+from mlpipeline.reports.report import Notice, Report, failed
 
 EXIT_CODES = """\
 exit codes:
-  0  done; also a failure that was reported, unless the command is strict
+  0  done; also a failure that was reported, if the command has --fail-on-error and it is not given
   1  an unexpected error: a bug
   2  bad usage, or an input that cannot be used
   3  a missing dependency
@@ -23,101 +25,150 @@ exit codes:
   6  the history was built but did not reach the remote
 """
 
+_JSON_HELP = "print one JSON object with the outputs instead of text"
+
 Work = Callable[[argparse.Namespace, Mapping[str, str]], Report]
+"""Does what a command is for, given its flags and the environment."""
 
 
-def parser(*, prog: str, description: str, epilog: str = "") -> argparse.ArgumentParser:
-    """A parser in one style, with `--json` and the exit codes already in it."""
-    made = argparse.ArgumentParser(
-        prog=prog,
-        description=description,
-        epilog="\n\n".join(part for part in (epilog.strip(), EXIT_CODES) if part),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    made.add_argument("--json", action="store_true", help="print one JSON object with the outputs instead of text")
-    return made
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """A command: what it is called, what it takes, what it does.
+
+    Attributes:
+        name: as it is typed.
+        summary: what it does, in a few words.
+        description: what it does, for its `--help`.
+        epilog: examples and what else `--help` ends with.
+        add_flags: adds its flags, without `--json`.
+        work: does it; `later` for work that needs packages.
+        extra: the lock in requirements/ that holds what it needs.
+        failure: what to report of an error, given the flags.
+        is_strict: whether these flags ask for an exit code other than 0 after a reported error.
+    """
+
+    name: str
+    summary: str
+    description: str
+    epilog: str
+    add_flags: Callable[[argparse.ArgumentParser], None]
+    work: Work
+    extra: str = "persist"
+    failure: Callable[[str, PipelineError, argparse.Namespace], Report] = lambda prog, error, _: failed(prog, error)
+    is_strict: Callable[[argparse.Namespace], bool] = lambda _: True
 
 
-def run(
-    arguments: argparse.ArgumentParser,
-    work: Work,
-    *,
-    extra: str,
-    argv: Sequence[str] | None = None,
-    strict: Callable[[argparse.Namespace], bool] = lambda _: True,
-) -> int:
+def later(module: str) -> Work:
+    """Name the module whose `work` does a command's work.
+
+    It is imported when the command runs: `--help` needs nothing but Python.
+    """
+
+    def work(flags: argparse.Namespace, environ: Mapping[str, str]) -> Report:
+        report: Report = importlib.import_module(module).work(flags, environ)
+        return report
+
+    return work
+
+
+def parser_of(command: Command, *, prog: str) -> argparse.ArgumentParser:
+    """Make a command's parser."""
+    parser = argparse.ArgumentParser(prog=prog)
+    _describe(parser, command.description, command.epilog)
+    parser.add_argument("--json", action="store_true", help=_JSON_HELP)
+    command.add_flags(parser)
+    parser.set_defaults(command=command)
+    return parser
+
+
+def parser_of_all(commands: Sequence[Command], *, prog: str, description: str, epilog: str) -> argparse.ArgumentParser:
+    """Make a parser with one of several commands to choose."""
+    parser = argparse.ArgumentParser(prog=prog)
+    _describe(parser, description, epilog)
+    parser.add_argument("--json", action="store_true", help=_JSON_HELP)
+    choices = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for command in commands:
+        chosen = choices.add_parser(command.name, help=command.summary)
+        _describe(chosen, command.description, command.epilog)
+        command.add_flags(chosen)
+        # Without a default of its own: one here would undo a --json that stands before the command.
+        chosen.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=_JSON_HELP)
+        chosen.set_defaults(command=command)
+    return parser
+
+
+def run(parser: argparse.ArgumentParser, argv: Sequence[str] | None = None) -> int:
     """Parse, work, report; never lets an exception through.
 
     Args:
-        arguments: the command's parser, made by `parser`.
-        work: takes the parsed flags and the environment, returns what to report.
-        extra: the lock in requirements/ that holds what this command needs, without its ending.
-        argv: arguments, for tests; the process's own by default.
-        strict: whether these flags ask for an exit code other than 0 after a reported error.
+        parser: made by `parser_of` or `parser_of_all`.
+        argv: arguments; the process's own by default.
 
     Returns:
         The exit code.
     """
-    parsed = arguments.parse_args(argv)
+    flags = parser.parse_args(argv)
+    command: Command = flags.command
     environ = dict(os.environ)
     try:
-        report = work(parsed, environ)
+        report = command.work(flags, environ)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
     except ImportError as error:
-        failure = _missing(error, extra)
+        failure = _missing(error, command.extra)
     except PipelineError as error:
         failure = error
     except Exception:  # noqa: BLE001 - the one broad catch: a bug must still reach the annotations
-        failure = PipelineError(f"{traceback.format_exc().rstrip()}\nThis is a bug in {arguments.prog}.")
+        failure = PipelineError(f"{traceback.format_exc().rstrip()}\nThis is a bug in {parser.prog}.")
     else:
-        _tell(report, environ, as_json=parsed.json)
+        _publish(report, environ, as_json=flags.json)
         return report.exit_code
-    _fail(failure, environ, parsed, title=arguments.prog)
-    return failure.exit_code if strict(parsed) else 0
+    _publish(command.failure(parser.prog, failure, flags), environ, as_json=flags.json)
+    return failure.exit_code if command.is_strict(flags) else 0
+
+
+def say(line: str) -> None:
+    """Show a line of progress."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def _describe(parser: argparse.ArgumentParser, description: str, epilog: str) -> None:
+    parser.description = description
+    parser.epilog = "\n\n".join(part for part in (epilog.strip(), EXIT_CODES) if part)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.allow_abbrev = False
 
 
 def _missing(error: ImportError, extra: str) -> PipelineError:
     if error.name is None or error.name.startswith("mlpipeline"):
         return PipelineError(f"{error}\nThis is a bug: a module of the project itself cannot be imported.")
-    # What stands in argv[0] is how the person called the command: in the new environment it is called the same way.
-    command, install = sys.argv[0], os.path.relpath(Path(__file__).parents[2] / "install.py")
+    what = f"The Python package '{error.name}' is not installed for {sys.executable}."
+    install = Path(__file__).parents[2] / "install.py"
+    if not install.is_file():
+        return MissingDependencyError(what, remedy=f"pip install 'mlflow-git-persistence[{extra}]'.")
+    # argv[0] is how the person called the command: in the new environment it is called the same way.
     return MissingDependencyError(
-        f"The Python package '{error.name}' is not installed for {sys.executable}.",
-        remedy=f"python3 {install} {extra} && .venv/bin/python {command}",
+        what, remedy=f"python3 {os.path.relpath(install)} {extra} && .venv/bin/python {sys.argv[0]}"
     )
 
 
-def _fail(error: PipelineError, environ: Mapping[str, str], parsed: argparse.Namespace, *, title: str) -> None:
-    message = str(error)
-    outputs = {"status": "failed", "reason": error.what}
-    _tell(
-        Report(
-            outputs=outputs,
-            text="",
-            summary=f"### {title} failed\n\n```text\n{message}\n```",
-            notices=[Notice(level="error", title=f"{title} failed", message=message)],
-        ),
-        environ,
-        as_json=parsed.json,
-    )
-
-
-def _tell(report: Report, environ: Mapping[str, str], *, as_json: bool) -> None:
+def _publish(report: Report, environ: Mapping[str, str], *, as_json: bool) -> None:
+    """Write a report to standard output, to standard error and to GitHub's files."""
     on_github = environ.get("GITHUB_ACTIONS") == "true"
     for notice in report.notices:
-        if on_github:
-            # On standard error too: the runner reads both streams, and --json owns standard output.
-            print(github.annotation(notice.level, notice.title, notice.message), file=sys.stderr)
-        else:
-            print(f"{notice.level}: {notice.message}", file=sys.stderr)
+        _print_notice(notice, on_github=on_github)
     if path := environ.get("GITHUB_OUTPUT"):
         github.write_outputs(Path(path), report.outputs)
     if report.summary and (path := environ.get("GITHUB_STEP_SUMMARY")):
         github.write_summary(Path(path), report.summary)
     _print(json.dumps(dict(report.outputs), indent=2) if as_json else report.text)
+
+
+def _print_notice(notice: Notice, *, on_github: bool) -> None:
+    # On standard error on GitHub, too: the runner reads both streams, and --json owns standard output.
+    line = github.annotation(notice.level, notice.title, notice.message)
+    print(line if on_github else f"{notice.level}: {notice.message}", file=sys.stderr)
 
 
 def _print(text: str) -> None:

@@ -42,21 +42,10 @@ UV_VARIABLES = {
 OLDER_UV_VARIABLES = {"index-url": "UV_INDEX_URL", "extra-index-url": "UV_EXTRA_INDEX_URL"}
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit code."""
-    return entry.run(make_parser(), _work, extra="persist", argv=argv)
-
-
-def make_parser() -> argparse.ArgumentParser:
-    """The command's flags."""
-    parser = entry.parser(
-        prog="install.py",
-        description="Install one lock of requirements/, its hashes checked, into a virtual environment made for it.",
-        epilog="Prints the path of the environment's interpreter. One that holds the lock already is reused.",
-    )
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `install.py`."""
     parser.add_argument("lock", choices=sorted(path.stem for path in LOCKS.glob("*.txt")), help="the lock to install")
     parser.add_argument("--venv", type=Path, default=Path(".venv"), help="the environment's folder (%(default)s)")
-    return parser
 
 
 def _work(flags: argparse.Namespace, environ: Mapping[str, str]) -> Report:
@@ -138,7 +127,7 @@ def _clear(venv: Path) -> None:
     try:
         if venv.is_dir() and any(venv.iterdir()) and not stamp.is_file():
             raise InputError(
-                f"{venv} is not empty, and not an environment that this command made.",
+                f"{venv} is not empty, and was not created by this command.",
                 untouched="everything in it.",
                 remedy="choose another folder with --venv, or remove this one.",
             )
@@ -187,7 +176,7 @@ def _call(command: Sequence[str], environ: Mapping[str, str], *, remedy: str = "
         raise MissingDependencyError(
             f"`{' '.join(command)}` failed with exit code {done.returncode}:\n{said}",
             untouched="everything outside the environment's folder.",
-            remedy=remedy or "mend what it complains of (mostly the network or the package index) and run this again.",
+            remedy=remedy or "fix the error above (mostly the network or the package index), then run this again.",
         )
     return done.stdout
 
@@ -208,3 +197,18 @@ def _interpreter(venv: Path) -> Path:
 def _base_python() -> str:
     # Not `sys.executable`: with an environment active that may be the very one to be replaced.
     return str(sys._base_executable)  # type: ignore[attr-defined]
+
+
+COMMAND = entry.Command(
+    name="install",
+    summary="install one lock of requirements/ into a virtual environment",
+    description="Install one lock of requirements/, its hashes checked, into a virtual environment made for it.",
+    epilog="Prints the path of the environment's interpreter. One that holds the lock already is reused.",
+    add_flags=add_flags,
+    work=_work,
+)
+
+
+def main(argv: Sequence[str] | None = None, *, prog: str = "install.py") -> int:
+    """Run the command; returns its exit code."""
+    return entry.run(entry.parser_of(COMMAND, prog=prog), argv)

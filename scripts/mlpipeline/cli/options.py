@@ -1,60 +1,88 @@
-"""Flags that several commands share, and the settings they make."""
+"""Flags that several commands share, each defined once, and the settings they make."""
 
 import argparse
-import sys
+from collections.abc import Mapping
+from pathlib import Path
 
-from mlpipeline.core.errors import PublishError
-from mlpipeline.core.outcome import Outcome
+from mlpipeline.cli.context import context_of
 from mlpipeline.core.ranking import Mode, Rule
-from mlpipeline.core.settings import ATTEMPTS, Context, PersistSettings
+from mlpipeline.core.settings import ATTEMPTS, PersistSettings
 
 
-def add_flags(made: argparse.ArgumentParser) -> None:
-    """Add the flags of everything that publishes."""
-    made.add_argument("--remote", default="origin", help="where to push (default: origin)")
-    made.add_argument("--branch", default="", help="branch to publish to (default: the one checked out)")
-    made.add_argument(
+def add_place(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that name a history: `--repository` and `--root`."""
+    parser.add_argument("--repository", type=Path, default=Path(), metavar="DIR", help="the checkout (default: .)")
+    parser.add_argument("--root", default=".", help="folder in the repository that holds mlruns/ (default: .)")
+
+
+def add_metric(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that rank runs: `--metric` and `--mode`."""
+    parser.add_argument(
         "--metric", default="val_rmse", help="metric that decides, by its latest value (default: val_rmse)"
     )
-    made.add_argument(
-        "--mode", choices=[*Mode], default=Mode.MIN, help="which end of the metric is better (default: min)"
+    parser.add_argument(
+        "--mode",
+        choices=[str(mode) for mode in Mode],
+        default=str(Mode.MIN),
+        help="which end of the metric is better (default: min)",
     )
-    made.add_argument(
+
+
+def add_experiment(parser: argparse.ArgumentParser) -> None:
+    """Add the flag that names experiments."""
+    parser.add_argument(
         "--experiment",
         action="extend",
-        type=_names,
+        type=_lines,
         default=[],
         metavar="NAME",
-        help="choose among the runs of this experiment only; may be repeated, or hold one a line (default: all)",
+        help="take the runs of this experiment only; may be repeated, or hold one a line (default: all)",
     )
-    made.add_argument(
+
+
+def add_publishing(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of every command that publishes."""
+    add_place(parser)
+    parser.add_argument("--remote", default="origin", help="where to push (default: origin)")
+    parser.add_argument("--branch", default="", help="branch to publish to (default: the one checked out)")
+    add_metric(parser)
+    add_experiment(parser)
+    parser.add_argument(
         "--attempts", type=int, default=ATTEMPTS, metavar="N", help=f"pushes that may lose a race (default: {ATTEMPTS})"
     )
-    made.add_argument(
+    parser.add_argument(
         "--update",
         action=argparse.BooleanOptionalAction,
         default=True,
         help="let the checkout follow the pushed branch (default: yes)",
     )
-    made.add_argument(
+    parser.add_argument(
         "--dry-run",
         action=argparse.BooleanOptionalAction,
         default=None,
         help="stop before pushing (default: only under act, where a push would reach your real remote)",
     )
-    made.add_argument("--fail-on-error", action="store_true", help="end with the error's exit code instead of 0")
+    parser.add_argument("--fail-on-error", action="store_true", help="end with the error's exit code instead of 0")
 
 
-def settings(flags: argparse.Namespace, context: Context, *, source: str, job: str) -> PersistSettings:
-    """What the flags and the environment ask for."""
+def rule(flags: argparse.Namespace) -> Rule:
+    """Make the rule that flags ask for."""
+    return Rule(metric=flags.metric, mode=Mode(flags.mode), experiments=tuple(getattr(flags, "experiment", ())))
+
+
+def settings(
+    flags: argparse.Namespace, environ: Mapping[str, str], *, source: str = "", job: str = ""
+) -> PersistSettings:
+    """Make the settings that flags and environment ask for."""
+    context = context_of(environ)
     return PersistSettings(
         source=source,
         repository=flags.repository,
         root=flags.root,
         remote=flags.remote,
         branch=flags.branch or None,
-        rule=Rule(metric=flags.metric, mode=Mode(flags.mode), experiments=tuple(flags.experiment)),
-        job=job,
+        rule=rule(flags),
+        job=" ".join(job.split()) or context.job,
         update=flags.update,
         dry_run=context.act if flags.dry_run is None else flags.dry_run,
         attempts=max(1, flags.attempts),
@@ -62,16 +90,5 @@ def settings(flags: argparse.Namespace, context: Context, *, source: str, job: s
     )
 
 
-def say(line: str) -> None:
-    """Show a line of progress."""
-    print(line, file=sys.stderr, flush=True)
-
-
-def exit_code(outcome: Outcome, flags: argparse.Namespace) -> int:
-    """0, unless the flags are strict and something was told as an error."""
-    in_error = any(level == "error" for level, _ in outcome.messages)
-    return PublishError.exit_code if flags.fail_on_error and in_error else 0
-
-
-def _names(text: str) -> list[str]:
+def _lines(text: str) -> list[str]:
     return [line.strip() for line in text.splitlines() if line.strip()]

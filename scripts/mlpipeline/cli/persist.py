@@ -1,16 +1,10 @@
-"""`persist.py`: the flags, and what is told of the outcome."""
+"""`persist.py`: publish the job's MLflow runs in the Git repository."""
 
 import argparse
-import time
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 from mlpipeline.cli import entry, options
-from mlpipeline.core.errors import PipelineError
-from mlpipeline.core.outcome import Outcome
-from mlpipeline.core.settings import Context
 from mlpipeline.reports import persisted
-from mlpipeline.reports.report import Report
 
 DESCRIPTION = """\
 Publish the job's MLflow runs in the Git repository: merge them into the history on
@@ -36,42 +30,33 @@ examples:
   python scripts/persist.py --branch ml-history      a history on a branch of its own"""
 
 
-def parser() -> argparse.ArgumentParser:
-    """The flags of `persist.py`."""
-    made = entry.parser(prog="persist.py", description=DESCRIPTION, epilog=EXAMPLES)
-    made.add_argument(
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `persist.py`."""
+    parser.add_argument(
         "--source",
         default="",
         metavar="URI",
         help="the job's runs: a folder, sqlite:///FILE or a server's address "
         "(default: $MLFLOW_TRACKING_URI, else what MLflow itself would use in the root)",
     )
-    made.add_argument("--repository", type=Path, default=Path(), metavar="DIR", help="the checkout (default: .)")
-    made.add_argument("--root", default=".", help="folder in the repository that holds mlruns/ (default: .)")
-    options.add_flags(made)
-    made.add_argument("--job", default="", help="who ran this, in the commit message (default: workflow run, or host)")
-    return made
+    options.add_publishing(parser)
+    parser.add_argument(
+        "--job", default="", help="who ran this, in the commit message (default: workflow run, or host)"
+    )
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run `persist.py`; returns the exit code."""
-    return entry.run(parser(), _work, extra="persist", argv=argv, strict=lambda flags: bool(flags.fail_on_error))
+COMMAND = entry.Command(
+    name="persist",
+    summary="publish a job's MLflow runs in the Git repository",
+    description=DESCRIPTION,
+    epilog=EXAMPLES,
+    add_flags=add_flags,
+    work=entry.later("mlpipeline.cli.work.persist"),
+    failure=lambda _, error, flags: persisted.failure(error, metric=flags.metric),
+    is_strict=lambda flags: bool(flags.fail_on_error),
+)
 
 
-def _work(flags: argparse.Namespace, environ: Mapping[str, str]) -> Report:
-    # Here, not above: without GitPython the command must still be able to name what is missing.
-    from mlpipeline.operations.persist import persist
-    from mlpipeline.publishing.loop import Effects
-
-    context = Context.from_environ(environ)
-    job = " ".join(flags.job.split()) or context.job
-    settings = options.settings(flags, context, source=flags.source, job=job)
-    try:
-        outcome = persist(settings, Effects(now=time.time, sleep=time.sleep, say=options.say))
-    except PipelineError as error:
-        # Told as an outcome, so that whoever reads the outputs finds the same names as always.
-        outcome = Outcome(
-            status="failed", reason=error.what, metric=settings.rule.metric, messages=(("error", str(error)),)
-        )
-        return persisted.report(outcome, exit_code=error.exit_code if flags.fail_on_error else 0)
-    return persisted.report(outcome, exit_code=options.exit_code(outcome, flags))
+def main(argv: Sequence[str] | None = None, *, prog: str = "persist.py") -> int:
+    """Run the command; returns its exit code."""
+    return entry.run(entry.parser_of(COMMAND, prog=prog), argv)

@@ -4,6 +4,7 @@ Writes to the files that `GITHUB_OUTPUT` and `GITHUB_STEP_SUMMARY` name, and not
 Formats: https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands
 """
 
+import json
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,21 +12,19 @@ from pathlib import Path
 SUMMARY_LIMIT = 1024 * 1024
 """Bytes that GitHub accepts for the summary of one step; a longer one is dropped whole."""
 
-Output = str | int | float | bool | None
 
-
-def write_outputs(path: Path, outputs: Mapping[str, Output]) -> None:
+def write_outputs(path: Path, outputs: Mapping[str, object]) -> None:
     """Append step outputs; a value may hold line breaks.
 
     Args:
         path: the file that `GITHUB_OUTPUT` names.
-        outputs: value by output name, `None` for an empty one.
+        outputs: value by name in snake_case, which becomes kebab-case; `None` for an empty one.
     """
     lines: list[str] = []
     for name, value in outputs.items():
         # A delimiter nobody can guess keeps a value from ending its own block and adding outputs.
         delimiter = f"end-{secrets.token_hex(16)}"
-        lines += [f"{name}<<{delimiter}", as_text(value), delimiter]
+        lines += [f"{output_name(name)}<<{delimiter}", as_text(value), delimiter]
     with path.open("a", encoding="utf-8") as file:
         file.write("".join(f"{line}\n" for line in lines))
 
@@ -52,13 +51,18 @@ def annotation(level: str, title: str, message: str) -> str:
     return f"::{level} title={_escape_property(title)}::{_escape(message)}"
 
 
-def as_text(value: Output) -> str:
-    """An output's value as GitHub's expressions compare it: `true`, `false`, empty for `None`."""
+def output_name(name: str) -> str:
+    """Give the name that an output of `--json` has on GitHub."""
+    return name.replace("_", "-")
+
+
+def as_text(value: object) -> str:
+    """Write an output's value as GitHub's expressions compare it: `true`, `false`, empty for `None`, lists as JSON."""
     if value is None:
         return ""
     if isinstance(value, bool):
         return str(value).lower()
-    return str(value)
+    return json.dumps(value) if isinstance(value, list | tuple | dict) else str(value)
 
 
 def _escape(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from mlpipeline.core.errors import PipelineError, PublishError
 from mlpipeline.core.outcome import Outcome
 from mlpipeline.core.ranking import Choice
 from mlpipeline.reports.report import Notice, Report
@@ -11,8 +12,14 @@ SHOWN = 10
 """Rows of the leaderboard that are shown."""
 
 
-def report(outcome: Outcome, *, exit_code: int) -> Report:
-    """The outcome as outputs, text, summary and annotations."""
+def report(outcome: Outcome, *, strict: bool) -> Report:
+    """Report how publishing ended.
+
+    Args:
+        outcome: how it ended.
+        strict: whether an error that was reported is to be the exit code as well.
+    """
+    in_error = any(level == "error" for level, _ in outcome.messages)
     return Report(
         outputs={name: value for name, value in vars(outcome).items() if name not in ("choice", "messages")},
         text=_text(outcome),
@@ -21,7 +28,14 @@ def report(outcome: Outcome, *, exit_code: int) -> Report:
             Notice(level=level, title=f"MLflow persistence: {outcome.status}", message=message)
             for level, message in outcome.messages
         ],
-        exit_code=exit_code,
+        exit_code=PublishError.exit_code if strict and in_error else 0,
+    )
+
+
+def failure(error: PipelineError, *, metric: str) -> Report:
+    """Report an error under the same names as an outcome, so that whoever reads the outputs finds them as always."""
+    return report(
+        Outcome(status="failed", reason=error.what, metric=metric, messages=(("error", str(error)),)), strict=False
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from mlpipeline.reports import github
+from mlpipeline.core.errors import PipelineError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,15 +23,26 @@ class Report:
     """What a command has to say when it is done.
 
     Attributes:
-        outputs: the step's outputs, also printed by `--json`; names as in action.yml.
+        outputs: values of JSON, which `--json` prints; on GitHub the step's outputs, their names in kebab-case.
         text: what a person reads on standard output.
-        summary: Markdown for the job summary.
+        summary: Markdown for the job summary; empty for none.
         notices: annotations.
         exit_code: what the process returns.
     """
 
-    outputs: Mapping[str, github.Output]
+    outputs: Mapping[str, object]
     text: str
-    summary: str
+    summary: str = ""
     notices: Sequence[Notice] = field(default=())
     exit_code: int = 0
+
+
+def failed(title: str, error: PipelineError) -> Report:
+    """Report an error: as an annotation, in the summary, and as the outputs `status` and `reason`."""
+    message = str(error)
+    return Report(
+        outputs={"status": "failed", "reason": error.what},
+        text="",
+        summary=f"### {title} failed\n\n```text\n{message}\n```",
+        notices=[Notice(level="error", title=f"{title} failed", message=message)],
+    )

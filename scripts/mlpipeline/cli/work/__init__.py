@@ -1,0 +1,1 @@
+"""What the commands do: modules that need packages, and are imported when their command runs."""

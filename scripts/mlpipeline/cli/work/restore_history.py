@@ -1,0 +1,48 @@
+"""`history.py restore`: bring a history into the folder of the next training."""
+
+import argparse
+from collections.abc import Mapping
+
+from mlpipeline.cli.work.common import root_of
+from mlpipeline.core.errors import RepositoryError
+from mlpipeline.history.folder import FolderTree
+from mlpipeline.operations.restore import restore
+from mlpipeline.repo.checkout import Checkout
+from mlpipeline.reports.report import Notice, Report
+
+
+def work(flags: argparse.Namespace, _environ: Mapping[str, str]) -> Report:
+    """Bring a history into the folder of the next training."""
+    root = root_of(flags)
+    into = root if flags.into is None else flags.into
+    same_place = not flags.commit and into.resolve() == root
+    if flags.commit:
+        checkout = Checkout(flags.repository)
+        commit = checkout.commit(flags.commit)
+        if commit is None:
+            raise RepositoryError(
+                f"There is no commit '{flags.commit}' in '{checkout.top}'.", remedy="git fetch, or name another."
+            )
+        prefix = root.relative_to(checkout.top).as_posix()
+        done = restore(checkout.tree(commit, "" if prefix == "." else f"{prefix}/"), into, artifacts=flags.artifacts)
+    else:
+        done = restore(FolderTree.scan(root), into, artifacts=flags.artifacts, same_place=same_place)
+    brought = f"{done.runs} runs in {done.files} files brought into '{into}', {done.folders} empty folders created."
+    advice = f"Train in '{into}' with MLFLOW_TRACKING_URI=file:./mlruns and MLFLOW_ALLOW_FILE_STORE=true."
+    notices = [
+        Notice(
+            level="warning",
+            title="history.py restore",
+            message=f"{len(done.skipped)} records are in another state in '{into}' and were left as they are there: "
+            f"{', '.join(done.skipped[:10])}{', ...' if len(done.skipped) > 10 else ''}",
+        )
+    ]
+    outputs = {
+        "status": "restored",
+        "runs": done.runs,
+        "files": done.files,
+        "folders": done.folders,
+        "skipped": list(done.skipped),
+        "path": str(into),
+    }
+    return Report(outputs=outputs, text=f"{brought}\n{advice}", notices=notices if done.skipped else ())

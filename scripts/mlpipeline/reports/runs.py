@@ -1,0 +1,99 @@
+"""Runs as a person reads them in a terminal: a list, or all about one; pure text."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from mlpipeline.core.ranking import Rule
+from mlpipeline.history.selection import EXCLUSIONS
+from mlpipeline.operations.browse import Listed, Shown
+from mlpipeline.reports.tables import Table
+
+
+def table_of(shown: Sequence[Listed], rule: Rule, *, reasons: bool) -> str:
+    """Write the table of a list of runs."""
+    if not shown:
+        return ""
+    header = ("rank", "algorithm", rule.metric, "status", "ended", "experiment", "run", "run id")
+    rows = [
+        (
+            str(each.rank or "-"),
+            _printable(each.run.algorithm),
+            "-" if each.run.value is None else f"{each.run.value:.6g}",
+            each.run.status,
+            _time(each.run.end_time),
+            _printable(each.run.experiment),
+            _printable(each.run.run_name),
+            each.run.run_id,
+            *([each.excluded or ""] if reasons else []),
+        )
+        for each in shown
+    ]
+    table = Table(
+        header=(*header, "excluded") if reasons else header, rows=rows, numeric=frozenset({"rank", rule.metric})
+    )
+    return table.text()
+
+
+def rest_of(rows: Sequence[Listed], shown: Sequence[Listed], excluded: Mapping[str, int]) -> str:
+    """Say how many runs a list leaves out, and why runs cannot be promoted."""
+    lines = [f"{len(rows) - len(shown)} more: see --limit."] if len(shown) < len(rows) else []
+    if not (rows or excluded):
+        lines.append("There are no runs.")
+    if excluded:
+        lines.append("cannot be promoted:")
+        lines += [
+            f"  {excluded[reason]:>5}  {reason}: {EXCLUSIONS[reason]}" for reason in EXCLUSIONS if reason in excluded
+        ]
+    return "\n".join(lines)
+
+
+def description_of(shown: Shown) -> str:
+    """Describe one run: facts, metrics, params, tags, models, artifacts."""
+    run = shown.run
+    promotable = f"no: {EXCLUSIONS[shown.excluded]}" if shown.excluded else "yes"
+    facts = {
+        "run": run.run_id,
+        "name": run.run_name,
+        "experiment": f"{run.experiment} ({run.experiment_id})",
+        "algorithm": run.algorithm,
+        "status": f"{run.status}, deleted" if run.deleted else run.status,
+        "started": _time(run.start_time),
+        "ended": _time(run.end_time),
+        "user": str(shown.meta.get("user_id") or ""),
+        "promotable": promotable,
+        "files": run.folder,
+    }
+    sections = {
+        "": facts,
+        "metrics (latest)": {name: f"{value:.6g}" for name, value in shown.data.metrics.items()},
+        "params": shown.data.params,
+        "tags": shown.data.tags,
+        "models": {
+            model.id: f"{model.name}, {model.status}, {_bytes(model.size)}, {model.folder}" for model in shown.models
+        },
+        "artifacts": {path: _bytes(size) for path, size in shown.artifacts.items()},
+    }
+    return "\n\n".join(_section(title, values) for title, values in sections.items() if values)
+
+
+def _section(title: str, values: Mapping[str, str]) -> str:
+    width = max(map(len, values))
+    indent = "  " if title else ""
+    lines = [f"{indent}{name:<{width}}  {_printable(value)}".rstrip() for name, value in values.items()]
+    return "\n".join([title, *lines] if title else lines)
+
+
+def _time(milliseconds: int | None) -> str:
+    if milliseconds is None:
+        return "-"
+    return datetime.fromtimestamp(milliseconds / 1000, tz=UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _bytes(size: int) -> str:
+    kibibytes = size / 1024
+    return f"{kibibytes / 1024:.1f} MiB" if kibibytes >= 1024 else f"{kibibytes:.1f} KiB"
+
+
+def _printable(text: str) -> str:
+    """One line without control characters: a run may come from anybody, and a terminal obeys them."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in " ".join(text.split()))
