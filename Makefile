@@ -9,6 +9,9 @@ ACT := github.com/nektos/act@v0.2.89
 ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 UV := uv==0.13.8
 
+UNIT := tests/core tests/history tests/reports tests/publishing/test_plan.py tests/publishing/test_wording.py \
+	tests/test_architecture.py tests/test_documents.py
+
 INSTALL := $(PYTHON) scripts/install.py
 LOCK := -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links
@@ -22,8 +25,12 @@ demo: ## Train, persist and reopen a history on this machine
 	@python=$$($(INSTALL) train --venv "$(VENV)") && "$$python" scripts/demo.py
 
 .PHONY: test
-test: tools lint ## Run every check: linters, types, tests
-	@python=$$($(INSTALL) dev --venv "$(VENV)") && "$$python" -m pytest $(PYTEST_ARGS)
+test: tools lint ## Run every check: linters, types, tests with branch coverage
+	@python=$$($(INSTALL) dev --venv "$(VENV)") && "$$python" -m pytest $(if $(PYTEST_ARGS),$(PYTEST_ARGS),--cov)
+
+.PHONY: unit
+unit: ## Run the tests that need no repository, no server and no MLflow, in seconds
+	@python=$$($(INSTALL) dev --venv "$(VENV)") && "$$python" -m pytest --quiet $(UNIT)
 
 .PHONY: lint
 lint: ## Check style and types
@@ -44,7 +51,7 @@ lock: ## Resolve pyproject.toml into requirements/ anew
 
 .PHONY: clean
 clean: ## Remove what the other targets made
-	rm -rf "$(VENV)" "$(TOOLS)" .demo dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf "$(VENV)" "$(TOOLS)" .demo dist .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find scripts tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: tools
