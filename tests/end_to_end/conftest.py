@@ -1,20 +1,14 @@
 """The demo's history, made once: two jobs persisted, and a clone that has never seen a training."""
 
-import os
-import signal
-import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from support.web import wait_for
-
-SCRIPTS = Path(__file__).parents[2] / "scripts"
+from support.processes import SCRIPTS, python
+from support.servers import mlflow_server
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,20 +19,6 @@ class Demo:
     clone: Path
     told: str
     progress: str
-
-
-def python(cwd: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Run this Python in a folder; fails the test if the program fails."""
-    done = subprocess.run(
-        [sys.executable, *arguments],
-        cwd=cwd,
-        env={**os.environ, **environ},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done
 
 
 @pytest.fixture(scope="session")
@@ -52,30 +32,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
 
 @contextmanager
 def _serving(cwd: Path, *command: str, health: str) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    # MLflow finds its web server by name.
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environ = {**os.environ, "PATH": path, "MLFLOW_ALLOW_FILE_STORE": "true", "MLFLOW_DISABLE_TELEMETRY": "true"}
-    address = f"http://127.0.0.1:{port}"
-    with (cwd.parent / "server.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "mlflow", *command, "--host", "127.0.0.1", "--port", str(port)],
-            cwd=cwd,
-            env=environ,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-        try:
-            wait_for(address + health, process, cwd.parent / "server.log")
-            yield address
-        finally:
-            # MLflow's servers spawn workers of their own, and those lag behind.
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+    log = cwd.parent / "server.log"
+    with mlflow_server(cwd, *command, log=log, health=health, MLFLOW_ALLOW_FILE_STORE="true") as server:
+        yield server.address
 
 
 @pytest.fixture

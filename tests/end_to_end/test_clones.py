@@ -8,27 +8,9 @@ import pytest
 
 from support.gitrepo import clone, git, make_origin
 from support.mlstore import write_experiment, write_run
+from support.processes import PROGRAMS, SCRIPTS, python
 
-from .conftest import SCRIPTS, python
-
-LOOK = """
-import json, logging
-import mlflow
-from mlflow.entities import ViewType
-logging.disable(logging.CRITICAL)
-mlflow.set_tracking_uri("file:./mlruns")
-client = mlflow.MlflowClient()
-found = {}
-for experiment in client.search_experiments(view_type=ViewType.ALL):
-    for run in client.search_runs([experiment.experiment_id], run_view_type=ViewType.ALL):
-        try:
-            artifacts = [each.path for each in client.list_artifacts(run.info.run_id)]
-        except mlflow.exceptions.MlflowException as error:
-            artifacts = "not found" if "not found" in str(error) else str(error)
-        params = {name: value for name, value in run.data.params.items() if name != ".keep"}
-        found[run.info.run_id] = [experiment.name, dict(run.data.metrics), params, artifacts]
-print(json.dumps(found))
-"""
+LOOK = PROGRAMS / "look_at_everything.py"
 
 WHOLE, NO_METRICS, NO_PARAMS, MODEL_ONLY, DELETED = (letter * 32 for letter in "abcde")
 
@@ -53,7 +35,7 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def look(checkout: Path) -> dict[str, list[object]]:
-    done = python(checkout, "-c", LOOK, MLFLOW_ALLOW_FILE_STORE="true")
+    done = python(checkout, LOOK, MLFLOW_ALLOW_FILE_STORE="true")
     loaded: dict[str, list[object]] = json.loads(done.stdout)
     return loaded
 

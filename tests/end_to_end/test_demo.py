@@ -11,33 +11,14 @@ import jsonschema
 import pytest
 
 from support.gitrepo import clone, files, git
-from support.web import ask
+from support.processes import PROGRAMS, SCRIPTS, python
+from support.servers import ask
 
-from .conftest import SCRIPTS, Demo, python
+from .conftest import Demo
 
 Serving = Callable[..., AbstractContextManager[str]]
 
-LOOK = """
-import json, sys
-import mlflow
-mlflow.set_tracking_uri("file:./mlruns")
-client = mlflow.MlflowClient()
-table = []
-for run in mlflow.search_runs(search_all_experiments=True, output_format="list"):
-    same = client.get_run(run.info.run_id)
-    history = client.get_metric_history(run.info.run_id, "val_rmse")
-    model = run.outputs.model_outputs[0].model_id
-    mlflow.artifacts.download_artifacts(run_id=run.info.run_id, artifact_path="residuals.png", dst_path=sys.argv[1])
-    table.append({
-        "name": run.info.run_name,
-        "params": len(same.data.params),
-        "points": len(history),
-        "artifacts": sorted(each.path for each in client.list_artifacts(run.info.run_id)),
-        "by_model": type(mlflow.sklearn.load_model(f"models:/{model}")).__name__,
-        "by_run": type(mlflow.sklearn.load_model(f"runs:/{run.info.run_id}/model")).__name__,
-    })
-print(json.dumps(table))
-"""
+LOOK = PROGRAMS / "open_the_demo.py"
 
 
 def test_the_demo_tells_what_it_did(demo: Demo) -> None:
@@ -54,14 +35,14 @@ def test_the_demo_runs_again_but_never_empties_a_foreign_folder(tmp_path: Path) 
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/thesis.tex").write_text("years of work", encoding="utf-8")
 
-    with pytest.raises(AssertionError, match="files that are not of a demo"):
+    with pytest.raises(AssertionError, match="contains files the demo did not create"):
         python(tmp_path, str(SCRIPTS / "demo.py"), "--folder", "mine")
 
     assert (tmp_path / "mine/thesis.tex").read_text(encoding="utf-8") == "years of work"
 
 
 def test_stock_mlflow_sees_and_opens_everything(demo: Demo, tmp_path: Path) -> None:
-    done = python(demo.clone, "-c", LOOK, str(tmp_path), MLFLOW_ALLOW_FILE_STORE="true")
+    done = python(demo.clone, LOOK, str(tmp_path), MLFLOW_ALLOW_FILE_STORE="true")
 
     table = json.loads(done.stdout)
     assert len(table) == 9
@@ -90,13 +71,13 @@ def test_the_ui_answers_with_runs_and_artifacts(demo: Demo, serving: Serving) ->
     with ui as address:
         api = f"{address}/ajax-api/2.0/mlflow"
         experiments = ask(f"{api}/experiments/search", max_results=10)["experiments"]
-        (experiment,) = [each for each in experiments if each["name"] == "diabetes-regression"]  # type: ignore[attr-defined]
+        (experiment,) = [each for each in experiments if each["name"] == "diabetes-regression"]
         runs = ask(f"{api}/runs/search", experiment_ids=[experiment["experiment_id"]])["runs"]
-        run = runs[0]["info"]["run_id"]  # type: ignore[index]
+        run = runs[0]["info"]["run_id"]
         listed = ask(f"{api}/artifacts/list?run_id={run}")["files"]
 
-    assert len(runs) == 9  # type: ignore[arg-type]
-    assert {"model.joblib", "residuals.png"} <= {each["path"] for each in listed}  # type: ignore[attr-defined]
+    assert len(runs) == 9
+    assert {"model.joblib", "residuals.png"} <= {each["path"] for each in listed}
 
 
 def test_the_promoted_model_is_served(demo: Demo, serving: Serving) -> None:
@@ -111,8 +92,8 @@ def test_the_promoted_model_is_served(demo: Demo, serving: Serving) -> None:
         # Raw rows, as a caller has them: a value may be missing.
         holed = ask(f"{address}/invocations", dataframe_records=[{**row, "bmi": None}])["predictions"]
 
-    assert 25 < known[0] < 346  # type: ignore[index]  # the range of the target in the data
-    assert 25 < holed[0] < 346  # type: ignore[index]
+    assert 25 < known[0] < 346  # the range of the target in the data
+    assert 25 < holed[0] < 346
 
 
 def test_the_promoted_files_are_the_winning_runs_own(demo: Demo) -> None:

@@ -8,36 +8,11 @@ from pathlib import Path
 import pytest
 
 from support.gitrepo import clone, git, make_origin
+from support.processes import PROGRAMS, SCRIPTS, python
 
-from .conftest import SCRIPTS, python
+TRAIN = PROGRAMS / "train_by_default.py"
 
-TRAIN = """
-import mlflow
-from sklearn.linear_model import Ridge
-for alpha in (1.0, 2.0):
-    with mlflow.start_run(run_name=f"ridge {alpha}"):
-        mlflow.log_param("alpha", alpha)
-        mlflow.set_tag("model_type", "ridge")
-        mlflow.log_metric("val_rmse", alpha)
-        mlflow.log_metric("val_rmse", alpha / 2, step=1)
-        mlflow.sklearn.log_model(
-            Ridge(alpha=alpha).fit([[0.0], [1.0]], [0.0, 1.0]), name="model", registered_model_name="ridge",
-            serialization_format="cloudpickle", pip_requirements=["scikit-learn"],
-        )
-"""
-
-OPEN = """
-import json, mlflow
-from mlflow import MlflowClient
-mlflow.set_tracking_uri("file:./mlruns")
-runs = mlflow.search_runs(search_all_experiments=True, output_format="list")
-print(json.dumps({
-    "values": sorted(run.data.metrics["val_rmse"] for run in runs),
-    "points": [len(MlflowClient().get_metric_history(run.info.run_id, "val_rmse")) for run in runs],
-    "loaded": [mlflow.sklearn.load_model(f"runs:/{run.info.run_id}/model").alpha for run in runs],
-    "versions": [mlflow.sklearn.load_model(f"models:/ridge/{number}").alpha for number in (1, 2)],
-}))
-"""
+OPEN = PROGRAMS / "open_runs.py"
 
 
 @pytest.fixture
@@ -49,14 +24,14 @@ def job(tmp_path: Path) -> Path:
 
 def test_mlflows_default_database(job: Path, tmp_path: Path) -> None:
     """Since 3.7 a training that says nothing logs to `mlflow.db`; persist.py takes what MLflow took."""
-    python(job, "-c", TRAIN)
+    python(job, TRAIN)
     assert (job / "mlflow.db").exists()
 
     told = json.loads(python(job, str(SCRIPTS / "persist.py"), "--fail-on-error", "--json").stdout)
 
     assert (told["status"], told["runs_added"], told["value"]) == ("persisted", 2, 0.5)
     opened = json.loads(
-        python(clone(tmp_path / "origin.git", tmp_path / "c"), "-c", OPEN, MLFLOW_ALLOW_FILE_STORE="true").stdout
+        python(clone(tmp_path / "origin.git", tmp_path / "c"), OPEN, MLFLOW_ALLOW_FILE_STORE="true").stdout
     )
     assert opened["values"] == [0.5, 1.0]
     assert opened["points"] == [2, 2]
@@ -72,7 +47,7 @@ def test_a_tracking_server(job: Path, tmp_path: Path, serving: Callable[..., Abs
     home.mkdir()
     backend = ("--backend-store-uri", "sqlite:///served.db", "--artifacts-destination", "./kept", "--workers", "1")
     with serving(home, "server", *backend, health="/health") as address:
-        python(job, "-c", TRAIN, MLFLOW_TRACKING_URI=address)
+        python(job, TRAIN, MLFLOW_TRACKING_URI=address)
         flags = ("--source", address, "--fail-on-error", "--json")
         told = json.loads(python(job, str(SCRIPTS / "persist.py"), *flags).stdout)
         again = json.loads(python(job, str(SCRIPTS / "persist.py"), *flags).stdout)
@@ -81,6 +56,6 @@ def test_a_tracking_server(job: Path, tmp_path: Path, serving: Callable[..., Abs
     assert again["status"] == "nothing-new"
     assert git(job, "rev-list", "--count", "HEAD") == "2"
     opened = json.loads(
-        python(clone(tmp_path / "origin.git", tmp_path / "c"), "-c", OPEN, MLFLOW_ALLOW_FILE_STORE="true").stdout
+        python(clone(tmp_path / "origin.git", tmp_path / "c"), OPEN, MLFLOW_ALLOW_FILE_STORE="true").stdout
     )
     assert sorted(opened["loaded"]) == opened["versions"] == [1.0, 2.0]

@@ -2,45 +2,23 @@
 
 import json
 import os
-import signal
-import socket
 import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from support.gitrepo import clone, make_origin
-from support.web import wait_for
+from support.processes import PROGRAMS
+from support.servers import mlflow_server
 
 PROJECT = Path(__file__).parents[2]
 
-TRAIN = """
-import mlflow
-from sklearn.linear_model import Ridge
-
-mlflow.set_tracking_uri("file:./mlruns")
-mlflow.set_experiment("houses")
-with mlflow.start_run(run_name="ridge"):
-    mlflow.log_param("alpha", 1)
-    mlflow.log_metric("val_rmse", 3.5, step=0)
-    mlflow.log_metric("val_rmse", 2.5, step=1)
-    mlflow.log_text("a note", "notes/note.txt")
-    mlflow.sklearn.log_model(
-        Ridge().fit([[1.0], [2.0]], [1.0, 2.0]), name="model", pip_requirements=["scikit-learn"],
-        registered_model_name="pricer",
-    )
-    with mlflow.start_span("predict"):
-        pass
-mlflow.flush_trace_async_logging()
-mlflow.MlflowClient().set_registered_model_alias("pricer", "champion", "1")
-with mlflow.start_run(run_name="bare"):
-    pass
-"""
+TRAIN = PROGRAMS / "train_and_register.py"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,10 +31,10 @@ class History:
     def clone(self, folder: Path) -> Path:
         return clone(self.origin, folder)
 
-    def run(self, cwd: Path, program: str, *arguments: str, before: tuple[str, ...] = ()) -> "Done":
+    def run(self, cwd: Path, program: str | Path, *arguments: str, before: tuple[str, ...] = ()) -> "Done":
         """Run a Python program with the plugin and without a flag; its last line is JSON."""
         done = subprocess.run(
-            [*before, sys.executable, "-c", program, *arguments],
+            [*before, sys.executable, *(["-c", program] if isinstance(program, str) else [program]), *arguments],
             cwd=cwd,
             env=self.environ,
             capture_output=True,
@@ -69,23 +47,9 @@ class History:
     @contextmanager
     def ui(self, cwd: Path, *arguments: str) -> Iterator[str]:
         """`mlflow ui` in a folder; gives its address."""
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        log = cwd.parent / f"ui-{port}.log"
-        command = [sys.executable, "-m", "mlflow", "ui", "--port", str(port), "--workers", "1", *arguments]
-        with log.open("wb") as out:
-            process = subprocess.Popen(
-                command, cwd=cwd, env=self.environ, stdout=out, stderr=out, start_new_session=True
-            )
-            try:
-                wait_for(f"http://127.0.0.1:{port}/health", process, log)
-                yield f"http://127.0.0.1:{port}"
-            finally:
-                # The server's worker is a process of its own, in the same group.
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+        log = cwd.parent / "ui.log"
+        with mlflow_server(cwd, "ui", "--workers", "1", *arguments, log=log, **self.environ) as server:
+            yield server.address
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,9 +77,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> History:
         environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environ['PATH']}"
         origin = make_origin(folder)
         job = clone(origin, folder / "job")
-        subprocess.run(
-            [sys.executable, "-c", TRAIN], cwd=job, env={**environ, "MLFLOW_ALLOW_FILE_STORE": "true"}, check=True
-        )
+        subprocess.run([sys.executable, TRAIN], cwd=job, env={**environ, "MLFLOW_ALLOW_FILE_STORE": "true"}, check=True)
         persist = [sys.executable, str(PROJECT / "scripts/persist.py"), "--fail-on-error"]
         subprocess.run(persist, cwd=job, env=environ, check=True, capture_output=True)
         job.rename(folder / "retired")  # no location of the job's may be good any more

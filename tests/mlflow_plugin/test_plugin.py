@@ -14,7 +14,8 @@ import pytest
 import yaml
 
 from support.gitrepo import git
-from support.web import ask
+from support.processes import PROGRAMS
+from support.servers import ask
 
 from .conftest import PROJECT, History
 
@@ -56,39 +57,7 @@ print(json.dumps({
 """
 )
 
-GO_ON = """
-import json
-import mlflow
-from sklearn.linear_model import Ridge
-client = mlflow.MlflowClient()
-def train():
-    mlflow.log_metric("val_rmse", 1.0)
-    mlflow.log_text("mine", "note.txt")
-    return mlflow.sklearn.log_model(
-        Ridge().fit([[1.0], [2.0]], [1.0, 2.0]), name="model", pip_requirements=["scikit-learn"],
-        registered_model_name="pricer",
-    )
-with mlflow.start_run() as default:
-    model = train()
-mlflow.set_experiment("new one")
-with mlflow.start_run() as new, mlflow.start_span("s"):
-    mlflow.log_text("mine", "note.txt")
-mlflow.flush_trace_async_logging()
-client.rename_experiment(new.info.experiment_id, "newer one")
-client.delete_experiment(new.info.experiment_id)
-client.restore_experiment(new.info.experiment_id)
-client.delete_run(default.info.run_id)
-client.restore_run(default.info.run_id)
-client.set_terminated(default.info.run_id)
-client.transition_model_version_stage("pricer", "2", "Production")
-client.update_model_version("pricer", "2", "mine")
-client.create_registered_model("by place")
-client.create_model_version("by place", source=f"{default.info.artifact_uri}/model")
-print(json.dumps({
-    "run": default.info.run_id, "new": new.info.run_id, "model": model.model_id,
-    "uri": default.info.artifact_uri, "text": mlflow.artifacts.load_text(f"runs:/{new.info.run_id}/note.txt"),
-}))
-"""
+GO_ON = PROGRAMS / "go_on_training.py"
 
 READ = """
 import json, sys, mlflow
@@ -345,24 +314,24 @@ def test_the_ui_shows_a_history(history: History, repository: Path, tmp_path: Pa
     with history.ui(cwd, *arguments) as address:
         api = f"{address}/ajax-api/2.0/mlflow"
         experiments = ask(f"{api}/experiments/search", max_results=10)["experiments"]
-        (houses,) = [each for each in experiments if each["name"] == "houses"]  # type: ignore[attr-defined]
+        (houses,) = [each for each in experiments if each["name"] == "houses"]
         found = ask(f"{api}/runs/search", experiment_ids=[houses["experiment_id"]])["runs"]
-        (ridge,) = [run["info"] for run in found if run["info"]["run_name"] == "ridge"]  # type: ignore[attr-defined]
+        (ridge,) = [run["info"] for run in found if run["info"]["run_name"] == "ridge"]
         listed = ask(f"{api}/artifacts/list?run_id={ridge['run_id']}&path=notes")["files"]
         with urllib.request.urlopen(  # noqa: S310 - the loopback
             f"{address}/get-artifact?path=notes/note.txt&run_uuid={ridge['run_id']}", timeout=60
         ) as answer:
             note = answer.read()
         models = ask(f"{api}/logged-models/search", experiment_ids=[houses["experiment_id"]])["models"]
-        model = models[0]["info"]["model_id"]  # type: ignore[index]
+        model = models[0]["info"]["model_id"]
         kept = ask(f"{api}/logged-models/{model}/artifacts/directories")["files"]
         registered = ask(f"{api}/registered-models/search")["registered_models"]
 
-    assert len(found) == 2  # type: ignore[arg-type]
-    assert [each["path"] for each in listed] == ["notes/note.txt"]  # type: ignore[attr-defined]
+    assert len(found) == 2
+    assert [each["path"] for each in listed] == ["notes/note.txt"]
     assert note == b"a note"
-    assert "MLmodel" in {each["path"] for each in kept}  # type: ignore[attr-defined]
-    assert [each["name"] for each in registered] == ["pricer"]  # type: ignore[attr-defined]
+    assert "MLmodel" in {each["path"] for each in kept}
+    assert [each["name"] for each in registered] == ["pricer"]
     assert git(repository, "status", "--porcelain") == ""
 
 
@@ -415,6 +384,6 @@ def test_the_wheel_holds_the_plugin(tmp_path: Path) -> None:
         names = archive.namelist()
         (entries,) = [name for name in names if name.endswith("entry_points.txt")]
         text = archive.read(entries).decode()
-    assert "mlpipeline/plugin/filestores.py" in names
+    assert "mlpipeline/mlflow_plugin/filestores.py" in names
     assert "file = mlpipeline.mlflow_plugin.entry:tracking_store" in text
     assert "file = mlpipeline.mlflow_plugin.entry:registry_store" in text

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -25,7 +26,7 @@ def commit(job: Job, message: str = "runs, by hand") -> None:
     git(job.checkout, "push", "--quiet", "origin", "HEAD:main")
 
 
-def adopted(job: Job, **changes: object) -> Adoption:
+def adopted(job: Job, **changes: Any) -> Adoption:
     return adopt(job.settings(**changes), Effects(now=lambda: NOW, sleep=job.sleeps.append, say=job.said.append))
 
 
@@ -276,8 +277,8 @@ def test_a_job_that_pushes_meanwhile_is_adopted_too(origin: Path, job: Job, new_
         if git(other.checkout, "status", "--porcelain"):
             commit(other, "late")
 
-    world = Effects(now=lambda: NOW, sleep=unlock_and_push, say=job.said.append)
-    adoption = adopt(job.settings(), world)
+    effects = Effects(now=lambda: NOW, sleep=unlock_and_push, say=job.said.append)
+    adoption = adopt(job.settings(), effects)
 
     assert adoption.outcome.pushed
     assert f"mlflow-artifacts/models/m-{late}" not in files(origin)

@@ -2,10 +2,10 @@
 
 import hashlib
 import json
-import os
-import time
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -15,23 +15,20 @@ from mlpipeline.core.errors import InputError, RepositoryError
 from mlpipeline.core.ranking import Mode, Rule
 from mlpipeline.history.paths import INFO, experiment_id
 from support.gitrepo import clone, files, git, show
-from support.jobs import Job
+from support.jobs import Job, before_next_push
 from support.mlstore import put, write_experiment, write_metric, write_run
+from support.processes import json_object
 
 DEMO = experiment_id("demo")
 SCHEMA = Path(__file__).parents[2] / "docs" / "mlflow_persistence_info.schema.json"
 
 
-def info(origin: Path) -> dict[str, object]:
-    loaded = json.loads(show(origin, INFO))
-    assert isinstance(loaded, dict)
-    return loaded
+def info(origin: Path) -> dict[str, Any]:
+    return json_object(show(origin, INFO))
 
 
-def metadata(origin: Path, path: str = "deployment/models/best_model/metadata.json") -> dict[str, object]:
-    loaded = json.loads(show(origin, path))
-    assert isinstance(loaded, dict)
-    return loaded
+def metadata(origin: Path, path: str = "deployment/models/best_model/metadata.json") -> dict[str, Any]:
+    return json_object(show(origin, path))
 
 
 def test_runs_reach_the_branch_in_the_portable_layout(origin: Path, job: Job) -> None:
@@ -79,7 +76,7 @@ def test_the_best_model_is_promoted_byte_for_byte(origin: Path, job: Job) -> Non
     assert described["run_id"] == best
     assert described["params"] == {"depth": "3"}
     assert described["metrics"] == {"val_rmse": 1.0}
-    assert described["files"]["model.pkl"]["sha256"] == hashlib.sha256(b"best").hexdigest()  # type: ignore[index]
+    assert described["files"]["model.pkl"]["sha256"] == hashlib.sha256(b"best").hexdigest()
     assert described["missing_formats"] == ["joblib"]
     assert "models/gbr_best_model.joblib" not in files(origin)
 
@@ -160,16 +157,16 @@ def test_the_info_file_is_valid_and_true(origin: Path, job: Job) -> None:
     found = info(origin)
 
     jsonschema.validate(found, json.loads(SCHEMA.read_text(encoding="utf-8")))
-    assert found["best"]["run_id"] == best  # type: ignore[index]
+    assert found["best"]["run_id"] == best
     assert found["counts"] == {
         "experiments": 1, "runs": 28, "logged_models": 28, "eligible": 26, "excluded": 2,
     }  # fmt: skip
     assert found["excluded"] == {"not-finished": 1, "not-finite": 1}
-    assert len(found["leaderboard"]) == 20  # type: ignore[arg-type]
-    assert set(found["best_per_algorithm"]) == {"ridge", "gbr"}  # type: ignore[call-overload]
+    assert len(found["leaderboard"]) == 20
+    assert set(found["best_per_algorithm"]) == {"ridge", "gbr"}
     provenance = found["provenance"]
-    assert provenance["history_tree"] == git(origin, "rev-parse", "main:mlruns")  # type: ignore[index]
-    assert provenance["best"]["git_commit"] == "abc"  # type: ignore[index]
+    assert provenance["history_tree"] == git(origin, "rev-parse", "main:mlruns")
+    assert provenance["best"]["git_commit"] == "abc"
 
 
 def test_no_runs_make_no_commit(origin: Path, job: Job) -> None:
@@ -203,8 +200,7 @@ def test_runs_without_the_metric_are_stored_but_not_promoted(origin: Path, job: 
 def test_persisting_twice_changes_nothing(origin: Path, new_job: Callable[..., Job]) -> None:
     job, copy = new_job("job"), new_job("copy")
     write_run(job.store, run_id="a" * 32)
-    git(job.checkout, "clone", "--quiet", str(job.checkout), str(job.checkout.parent / "unused"))
-    os.system(f"cp -r {job.store} {copy.store}")  # noqa: S605 - the same runs in a second job
+    shutil.copytree(job.store, copy.store)  # the same runs in a second job
     assert job.persist().status == "persisted"
     before = git(origin, "rev-parse", "main")
 
@@ -216,7 +212,6 @@ def test_persisting_twice_changes_nothing(origin: Path, new_job: Callable[..., J
 
 def test_a_run_persisted_while_running_is_completed(origin: Path, job: Job) -> None:
     run = write_run(job.store, status=1, value=[(1, 5.0, 0)], model=None, start=1_700_000_000_000)
-    folder = job.store / "123456789012345678" / run
     first = job.persist()
     assert (first.status, first.run_id) == ("persisted", None)
     folder = job.store / DEMO / run
@@ -256,7 +251,7 @@ def test_experiments_of_one_name_become_one(origin: Path, new_job: Callable[...,
 
     folders = {path.split("/")[1] for path in files(origin) if path.startswith("mlruns/")}
     assert folders == {DEMO, ".gitattributes"}
-    assert info(origin)["counts"]["runs"] == 2  # type: ignore[index]
+    assert info(origin)["counts"]["runs"] == 2
 
 
 def test_jobs_in_any_order_give_the_same_history(tmp_path: Path) -> None:
@@ -390,28 +385,20 @@ class TestCheckout:
         assert "local" not in git(origin, "log", "--format=%s", "main")
         assert any("left as it is" in message for _, message in outcome.messages)
 
-    def test_a_run_that_grew_meanwhile_stays(self, job: Job) -> None:
+    def test_a_run_that_grew_meanwhile_stays(self, job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
         run = write_run(job.store)
         metric = job.store / "123456789012345678" / run / "metrics/val_rmse"
-        job.said = _Appending(metric)  # training goes on between reading and following
+
+        def train_on() -> None:
+            with metric.open("a", encoding="utf-8") as file:
+                file.write("1760000000 0.1 9\n")
+
+        before_next_push(monkeypatch, train_on)  # so between reading the run and following the push
 
         outcome = job.persist()
 
         assert outcome.pushed
         assert b"0.1" in metric.read_bytes()
-
-
-class _Appending(list[str]):
-    """Says nothing, but appends to a metric once the push begins."""
-
-    def __init__(self, metric: Path) -> None:
-        super().__init__()
-        self._metric = metric
-
-    def append(self, line: str, /) -> None:
-        if line.startswith("Pushing"):
-            with self._metric.open("a", encoding="utf-8") as file:
-                file.write(f"{int(time.time())} 0.1 9\n")
 
 
 class TestRepositories:
@@ -428,7 +415,7 @@ class TestRepositories:
         outcome = shallow.persist()
 
         assert (outcome.status, outcome.value) == ("persisted", 1.0)
-        assert info(origin)["counts"]["runs"] == 3  # type: ignore[index]
+        assert info(origin)["counts"]["runs"] == 3
         assert git(shallow.checkout, "status", "--porcelain") == ""
         assert git(origin, "rev-list", "--count", "main") == "4"
 
@@ -444,7 +431,7 @@ class TestRepositories:
         outcome = partial.persist(source=source.as_uri())
 
         assert (outcome.status, outcome.value) == ("persisted", 1.0)
-        assert info(origin)["counts"]["runs"] == 2  # type: ignore[index]
+        assert info(origin)["counts"]["runs"] == 2
 
     def test_an_empty_remote(self, tmp_path: Path) -> None:
         git(tmp_path, "init", "--quiet", "--bare", str(tmp_path / "empty.git"))

@@ -13,14 +13,9 @@ from mlpipeline.history.paths import METRICS_LINK
 from mlpipeline.operations.restore import restore
 from support import gitrepo, mlstore
 from support.histories import Command, Persisted, items, python
+from support.processes import PROGRAMS
 
-NEXT = """
-import mlflow
-mlflow.set_experiment("demo")
-with mlflow.start_run():
-    mlflow.log_metric("val_rmse", 0.5)
-print(len(mlflow.search_runs(experiment_names=["demo"], output_format="list")))
-"""
+NEXT = PROGRAMS / "train_once_more.py"
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -194,7 +189,7 @@ def test_training_goes_on_in_it(
     clone, work = persisted(logged), tmp_path / "work"
     command("restore", "--repository", str(clone), "--into", str(work))
 
-    seen = python(work, "-c", NEXT, MLFLOW_TRACKING_URI="file:./mlruns")
+    seen = python(work, NEXT, MLFLOW_TRACKING_URI="file:./mlruns")
 
     assert int(seen) == 3
     capsys.readouterr()

@@ -17,26 +17,19 @@ from mlpipeline.core.errors import PublishError
 from mlpipeline.core.settings import UNREACHABLE_ATTEMPTS
 from mlpipeline.history.paths import INFO, experiment_id
 from support.gitrepo import files, git, hook, show
-from support.jobs import Job
+from support.jobs import Job, before_next_push
 from support.mlstore import write_run
+from support.processes import SCRIPTS, json_object, python
 
-PERSIST = Path(__file__).parents[2] / "scripts" / "persist.py"
+PERSIST = SCRIPTS / "persist.py"
 
 
 def run_count(origin: Path) -> int:
-    loaded = json.loads(show(origin, INFO))
-    return int(loaded["counts"]["runs"])
+    return int(json_object(show(origin, INFO))["counts"]["runs"])
 
 
-def command(job: Job, *flags: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(PERSIST), *flags],
-        cwd=job.checkout,
-        env={**os.environ, **environ},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def run_persist(job: Job, *flags: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return python(job.checkout, PERSIST, *flags, check=False, environ={**os.environ, **variables})
 
 
 class TestRaces:
@@ -46,7 +39,7 @@ class TestRaces:
             write_run(job.store, value=5.0 - number, model_type=f"kind{number}", experiment_id=str(100 + number))
 
         with ThreadPoolExecutor() as pool:
-            done = list(pool.map(lambda job: command(job, "--json"), jobs))
+            done = list(pool.map(lambda job: run_persist(job, "--json"), jobs))
 
         assert [json.loads(each.stdout)["status"] for each in done] == ["persisted"] * 5
         assert run_count(origin) == 5
@@ -54,11 +47,13 @@ class TestRaces:
         assert git(origin, "rev-list", "--count", "main") == "6"
         git(origin, "fsck", "--strict")
 
-    def test_a_lost_race_is_built_again_on_the_new_tip(self, origin: Path, new_job: Callable[..., Job]) -> None:
+    def test_a_lost_race_is_built_again_on_the_new_tip(
+        self, origin: Path, new_job: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         slow, fast = new_job("slow"), new_job("fast")
         mine = write_run(slow.store, value=2.0)
         theirs = write_run(fast.store, value=1.0)
-        slow.said = _Interrupted(fast.persist)
+        before_next_push(monkeypatch, fast.persist)
 
         outcome = slow.persist()
 
@@ -159,7 +154,12 @@ class TestUnreachable:
     def test_a_remote_that_comes_back_is_used(self, origin: Path, job: Job) -> None:
         write_run(job.store)
         away = origin.rename(origin.with_name("away.git"))
-        job.while_waiting = lambda: away.exists() and away.rename(origin)  # type: ignore[assignment]
+
+        def come_back() -> None:
+            if away.exists():
+                away.rename(origin)
+
+        job.while_waiting = come_back
 
         assert job.persist().status == "persisted"
 
@@ -198,7 +198,7 @@ class TestCommand:
     def test_json_names_the_outputs_of_the_action(self, job: Job) -> None:
         run = write_run(job.store)
 
-        done = command(job, "--json")
+        done = run_persist(job, "--json")
 
         outputs = json.loads(done.stdout)
         assert set(outputs) == {
@@ -211,14 +211,14 @@ class TestCommand:
         hook(origin, "pre-receive", "exit 1")
         write_run(job.store)
 
-        graceful, strict = command(job), command(job, "--fail-on-error")
+        graceful, strict = run_persist(job), run_persist(job, "--fail-on-error")
 
         assert (graceful.returncode, strict.returncode) == (0, 6)
         assert "error: 1 run could not be pushed to origin/main" in graceful.stderr
         assert "To do: " in graceful.stderr
 
     def test_errors_are_graceful_unless_strict(self, job: Job) -> None:
-        graceful, strict = command(job, "--json"), command(job, "--fail-on-error")
+        graceful, strict = run_persist(job, "--json"), run_persist(job, "--fail-on-error")
 
         assert (graceful.returncode, strict.returncode) == (0, 2)
         assert json.loads(graceful.stdout)["status"] == "failed"
@@ -236,7 +236,7 @@ class TestCommand:
             "GITHUB_RUN_NUMBER": "7",
         }
 
-        done = command(job, **environ)
+        done = run_persist(job, **environ)
 
         assert done.returncode == 0, done.stderr
         outputs = (tmp_path / "output").read_text(encoding="utf-8")
@@ -250,11 +250,11 @@ class TestCommand:
         write_run(job.store)
         before = git(origin, "rev-parse", "main")
 
-        done = command(job, "--json", ACT="true")
+        done = run_persist(job, "--json", ACT="true")
 
         assert json.loads(done.stdout)["reason"].startswith("dry run")
         assert git(origin, "rev-parse", "main") == before
-        assert json.loads(command(job, "--json", "--no-dry-run", ACT="true").stdout)["pushed"] is True
+        assert json.loads(run_persist(job, "--json", "--no-dry-run", ACT="true").stdout)["pushed"] is True
 
     def test_a_reader_that_has_seen_enough_is_no_error(self, job: Job) -> None:
         for number in range(200):
@@ -280,11 +280,8 @@ class TestCommand:
             "sys.exit(main(['--fail-on-error']))\n"
         )
 
-        done = subprocess.run(
-            [sys.executable, "-c", program], cwd=job.checkout, capture_output=True, text=True, check=False
-        )
+        done = python(job.checkout, "-c", program)
 
-        assert done.returncode == 0, done.stderr
         assert "status     persisted" in done.stdout
 
     def test_a_missing_package_names_the_command_that_installs_it(self, job: Job) -> None:
@@ -294,9 +291,7 @@ class TestCommand:
             "sys.exit(main(['--fail-on-error']))\n"
         )
 
-        done = subprocess.run(
-            [sys.executable, "-c", program], cwd=job.checkout, capture_output=True, text=True, check=False
-        )
+        done = python(job.checkout, "-c", program, check=False)
 
         assert done.returncode == 3
         assert "'git' is not installed" in done.stderr
@@ -308,7 +303,7 @@ class TestSecrets:
         git(job.checkout, "remote", "set-url", "origin", "http://someone:hunter2@127.0.0.1:9/repo.git")
         write_run(job.store)
 
-        done = command(job, "--attempts=1")
+        done = run_persist(job, "--attempts=1")
 
         assert "could not be pushed" in done.stderr
         assert "hunter2" not in done.stderr + done.stdout
@@ -322,7 +317,7 @@ class TestSecrets:
             git(job.checkout, "config", "--local", f"http.{url}.extraheader", "AUTHORIZATION: basic c2VjcmV0")
             run = write_run(job.store)
 
-            done = command(job, "--json", GIT_TRACE=str(tmp_path / "trace"))
+            done = run_persist(job, "--json", GIT_TRACE=str(tmp_path / "trace"))
 
             assert json.loads(done.stdout)["status"] == "persisted", done.stderr
             assert f"mlruns/{experiment_id('demo')}/{run}/meta.yaml" in files(origin)
@@ -331,23 +326,10 @@ class TestSecrets:
 
             git(job.checkout, "config", "--local", f"http.{url}.extraheader", "AUTHORIZATION: basic d3Jvbmc=")
             write_run(job.store)
-            refused = command(job, "--json")
+            refused = run_persist(job, "--json")
             assert json.loads(refused.stdout)["status"] == "failed"
             assert "contents: write" in refused.stderr
             assert "d3Jvbmc=" not in refused.stdout + refused.stderr
-
-
-class _Interrupted(list[str]):
-    """Says nothing, but lets something happen once, just before the first push."""
-
-    def __init__(self, action: Callable[[], object]) -> None:
-        super().__init__()
-        self._action: Callable[[], object] | None = action
-
-    def append(self, line: str, /) -> None:
-        if line.startswith("Pushing") and self._action:
-            action, self._action = self._action, None
-            action()
 
 
 @contextmanager

@@ -3,8 +3,6 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,61 +12,25 @@ import pytest
 from mlpipeline.cli import persist as persisting
 from mlpipeline.cli.history import main as history
 from mlpipeline.ui_cache import cache
-from support import gitrepo, mlstore
+from support import gitrepo, mlstore, processes
+from support.processes import PROGRAMS
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 QUIET = {"MLFLOW_ALLOW_FILE_STORE": "true", "MLFLOW_DISABLE_TELEMETRY": "true"}
 
-LOG = """
-import mlflow, numpy
-client = mlflow.MlflowClient()
-mlflow.set_experiment("demo")
-class Model(mlflow.pyfunc.PythonModel):
-    def predict(self, context, model_input): return model_input
-for name in ("one", "two"):
-    with mlflow.start_run(run_name=name) as run:
-        mlflow.log_params({"alpha": "0.5", "nested/name": "line\\nline "})
-        for step, value in enumerate([2.0, 1.5, float("nan")]):
-            mlflow.log_metric("val_rmse", value, step=step)
-        mlflow.log_metric("val_rmse", 1.25, step=3)
-        mlflow.log_metric("nothing", float("nan"))
-        mlflow.set_tag("accent", "caf\\u00e9")
-        mlflow.log_text("hello", "folder/hello.txt")
-        mlflow.log_input(mlflow.data.from_numpy(numpy.zeros((3, 2)), name="train"), context="training")
-        if name == "two":
-            break
-        info = mlflow.pyfunc.log_model(
-            name="model", python_model=Model(), pip_requirements=["mlflow"], registered_model_name="houses"
-        )
-        mlflow.log_metric("after", 3.0, model_id=info.model_id, step=2)
-        with mlflow.start_span("root") as span:
-            span.set_inputs({"q": 1})
-trace = mlflow.get_last_active_trace_id()
-mlflow.log_feedback(trace_id=trace, name="good", value=True, rationale="it is")
-mlflow.log_expectation(trace_id=trace, name="answer", value={"a": 1})
-client.set_registered_model_alias("houses", "champion", 1)
-client.set_registered_model_tag("houses", "k", "v")
-client.set_model_version_tag("houses", "1", "vk", "vv")
-gone = client.create_run(client.get_experiment_by_name("demo").experiment_id, run_name="gone")
-client.delete_run(gone.info.run_id)
-"""
+LOG = PROGRAMS / "log_of_every_kind.py"
 
 
-def python(cwd: Path, *arguments: str, **environ: str) -> str:
-    """Run this Python in a folder; its standard output."""
-    environ = {**os.environ, **QUIET, **environ}
-    done = subprocess.run(
-        [sys.executable, *arguments], cwd=cwd, env=environ, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+def python(cwd: Path, *arguments: str | Path, **environ: str) -> str:
+    """Run this Python in a folder, with MLflow's file store allowed; its standard output."""
+    return processes.python(cwd, *arguments, environ={**os.environ, **QUIET, **environ}).stdout
 
 
 @pytest.fixture(scope="session")
 def logged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store that MLflow wrote: runs, datasets, a logged and registered model, a trace with assessments."""
     folder = tmp_path_factory.mktemp("logged")
-    python(folder, "-c", LOG, MLFLOW_TRACKING_URI="file:./mlruns", MLFLOW_ENABLE_ASYNC_TRACE_LOGGING="false")
+    python(folder, LOG, MLFLOW_TRACKING_URI="file:./mlruns", MLFLOW_ENABLE_ASYNC_TRACE_LOGGING="false")
     return folder / "mlruns"
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,8 @@ from mlpipeline.core.ranking import Rule
 from mlpipeline.core.settings import BOT, Context, PersistSettings
 from mlpipeline.operations.persist import persist
 from mlpipeline.publishing.loop import Effects
+from mlpipeline.repo.remote import PushResult
+from mlpipeline.repo.scratch import Scratch
 from support import gitrepo
 
 NOW = 1_760_000_000
@@ -30,7 +33,7 @@ class Job:
     def store(self) -> Path:
         return self.checkout / "mlruns"
 
-    def settings(self, **changes: object) -> PersistSettings:
+    def settings(self, **changes: Any) -> PersistSettings:
         settings = PersistSettings(
             source="",
             repository=self.checkout,
@@ -44,14 +47,26 @@ class Job:
             attempts=20,
             context=CONTEXT,
         )
-        return replace(settings, **changes)  # type: ignore[arg-type]
+        return replace(settings, **changes)
 
-    def persist(self, **changes: object) -> Outcome:
+    def persist(self, **changes: Any) -> Outcome:
         def sleep(seconds: float) -> None:
             self.sleeps.append(seconds)
             self.while_waiting()
 
         return persist(self.settings(**changes), Effects(now=lambda: NOW, sleep=sleep, say=self.said.append))
+
+
+def before_next_push(monkeypatch: pytest.MonkeyPatch, action: Callable[[], object]) -> None:
+    """Let something happen once, when the next commit is ready and not yet pushed."""
+    push = Scratch.push
+
+    def interrupted(scratch: Scratch, branch: str, commit: str) -> PushResult:
+        monkeypatch.setattr(Scratch, "push", push)
+        action()
+        return push(scratch, branch, commit)
+
+    monkeypatch.setattr(Scratch, "push", interrupted)
 
 
 @pytest.fixture

@@ -5,15 +5,12 @@ import hashlib
 import json
 import os
 import shutil
-import signal
 import socket
 import sqlite3
-import subprocess
 import sys
 import tempfile
 import threading
 import time
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -31,6 +28,8 @@ from mlpipeline.history.stored import record_files
 from mlpipeline.sources.client import listing
 from mlpipeline.sources.client import reader as client
 from mlpipeline.sources.known import Known, RecordState
+from support.processes import PROJECT, SCRIPTS, python
+from support.servers import mlflow_server
 
 POINTS = 1003
 """Of one metric; more than MLflow takes at once."""
@@ -55,45 +54,17 @@ class Tracking:
 def tracking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tracking]:
     folder = tmp_path_factory.mktemp("server")
     database, artifacts, log = folder / "mlflow.db", folder / "artifacts", folder / "log"
-    port = free_port()
-    uri = f"http://127.0.0.1:{port}"
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
-    environ |= {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{database}"]
-    command += ["--artifacts-destination", str(artifacts), "--port", str(port), "--workers", "1"]
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command, cwd=folder, env=environ, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
-        )
-    try:
-        wait_for(f"{uri}/health", process, log)
-        here = Path(__file__).parents[3]
-        environ["PYTHONPATH"] = f"{here / 'scripts'}{os.pathsep}{here / 'tests'}"
-        filled = subprocess.run(
-            [sys.executable, __file__, uri], cwd=folder, env=environ, check=False, capture_output=True, text=True
-        )
-        assert filled.returncode == 0, filled.stderr
+    with mlflow_server(
+        folder,
+        *("server", "--backend-store-uri", f"sqlite:///{database}", "--artifacts-destination", str(artifacts)),
+        *("--workers", "1"),
+        log=log,
+        MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false",
+    ) as server:
+        modules = f"{SCRIPTS}{os.pathsep}{PROJECT / 'tests'}"
+        filled = python(folder, __file__, server.address, PYTHONPATH=modules)
         ids = json.loads(filled.stdout.splitlines()[-1])
-        yield Tracking(uri=uri, database=database, artifacts=artifacts, log=log, ids=ids)
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def wait_for(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=1):  # noqa: S310 - on the loopback
-            return
-        time.sleep(0.1)
-    pytest.fail(f"no server at {url}:\n{log.read_text(encoding='utf-8')}")
+        yield Tracking(uri=server.address, database=database, artifacts=artifacts, log=log, ids=ids)
 
 
 def fill(uri: str) -> dict[str, str]:
