@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +9,7 @@ from pathlib import Path
 from mlpipeline.core.edits import Content
 from mlpipeline.core.errors import InputError
 from mlpipeline.core.records import Kind
-from mlpipeline.history.paths import ARTIFACTS, METADATA, METRICS_LINK, artifact_folder, record_of
-
-_LINKED = re.compile(rf"^({METADATA}/(?:\.trash/)?\d+/[^/]+)/{re.escape(METRICS_LINK)}/")
-"""What was logged through the link that stands for an empty `metrics/`."""
+from mlpipeline.history.paths import ARTIFACTS, METADATA, METRICS_LINK, ArtifactFile, RecordFile, parse
 
 
 def root_folder(repository: Path, root: str) -> Path:
@@ -93,7 +89,7 @@ class FolderTree:
         for top in (METADATA, ARTIFACTS):
             if (root / top).is_dir():
                 found = _below(f"{root}{os.sep}{top}", top)
-                paths.update((_LINKED.sub(r"\1/metrics/", path), file) for path, file in found)
+                paths.update((_behind_link(path), file) for path, file in found)
         return cls(paths=paths)
 
     def as_stored(self) -> "FolderTree":
@@ -130,13 +126,20 @@ class FolderTree:
         return Path(self.paths[path]).stat().st_size
 
 
+def _behind_link(path: str) -> str:
+    """The path of what was logged through the link that stands for an empty `metrics/`; others as they are."""
+    file = parse(path)
+    if isinstance(file, RecordFile) and file.kind is Kind.RUN and file.inner.startswith(f"{METRICS_LINK}/"):
+        return f"{file.folder}/metrics/{file.inner.removeprefix(f'{METRICS_LINK}/')}"
+    return path
+
+
 def _stored_path(path: str) -> str:
-    record, folder = record_of(path)
-    if record is None or folder is None or not path.startswith(f"{folder}/artifacts/") or path.endswith("/.gitkeep"):
+    file = parse(path)
+    is_inside = isinstance(file, RecordFile) and file.inner.startswith("artifacts/")
+    if not isinstance(file, RecordFile) or not is_inside or file.inner.endswith("/.gitkeep"):
         return path
-    inner = folder.split("/")[-2]
-    kind = {"models": Kind.LOGGED_MODEL, "traces": Kind.TRACE}.get(inner, Kind.RUN)
-    return artifact_folder(kind, record) + path.removeprefix(f"{folder}/artifacts")
+    return ArtifactFile(kind=file.kind, id=file.id, inner=file.inner.removeprefix("artifacts/")).path
 
 
 def _below(folder: str, name: str) -> Iterator[tuple[str, str]]:

@@ -6,18 +6,16 @@ it is opened if its folders survived Git; an artifact is found if the location i
 """
 
 import posixpath
-import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
 from mlpipeline.core.documents import load_yaml
 from mlpipeline.core.edits import Tree
+from mlpipeline.core.records import Kind
 from mlpipeline.history.metrics import metric_points
-from mlpipeline.history.paths import LOAD_MARK, METADATA, RESERVED, record_of
+from mlpipeline.history.paths import LOAD_MARK, METADATA, RecordFile, parse, record_of
 
-_RUN = re.compile(rf"({METADATA}/(?:\.trash/)?([^/]+))/([^/]+)/(.+)")
-_LOGGED_MODEL = re.compile(rf"{METADATA}/(?:\.trash/)?[^/]+/models/([^/]+)/meta\.yaml")
 _NEEDED = ("metrics/", "params/", "artifacts/")
 
 
@@ -71,8 +69,9 @@ def judge(tree: Tree) -> Health:
         total += Health(runs=1, visible=visible, opened=opened)
         total += _found(lying[run_id], _from_root((meta or {}).get("artifact_uri")) if opened else None)
     for path, meta in metas.items():
-        if match := _LOGGED_MODEL.fullmatch(path):
-            total += _found(lying[match[1]], _from_root(meta.get("artifact_location")))
+        file = parse(path)
+        if isinstance(file, RecordFile) and file.kind is Kind.LOGGED_MODEL and file.is_description:
+            total += _found(lying[file.id], _from_root(meta.get("artifact_location")))
     return total
 
 
@@ -80,10 +79,10 @@ def _runs(tree: Tree) -> dict[str, _Files]:
     names: dict[str, set[str]] = defaultdict(set)
     folders: dict[str, str] = {}
     for path in tree.files:
-        match = _RUN.fullmatch(path)
-        if match and match[3] not in RESERVED and match[2] not in ("models", ".trash"):
-            names[match[3]].add(match[4])
-            folders[match[3]] = f"{match[1]}/{match[3]}"
+        file = parse(path)
+        if isinstance(file, RecordFile) and file.kind is Kind.RUN:
+            names[file.id].add(file.inner)
+            folders[file.id] = file.folder
     looks = ("meta.yaml", "metrics/", "params/", "tags/")
     return {
         run: _Files(folder=folders[run], names=frozenset(found))

@@ -5,8 +5,7 @@ of one file the one of the newer record stands; nothing that the branch holds is
 models are the exception: what was published keeps its number (see `registered_models`).
 """
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from mlpipeline.core.documents import load_yaml
@@ -15,7 +14,7 @@ from mlpipeline.core.records import Incoming, Kind, Record
 from mlpipeline.history import experiments, registered_models
 from mlpipeline.history.metrics import metric_lines, sound_metric
 from mlpipeline.history.overlay import Overlay
-from mlpipeline.history.paths import METADATA, metadata_folder
+from mlpipeline.history.paths import METADATA, RecordFile, metadata_folder, parse
 from mlpipeline.history.stored import is_deleted, is_portable, placeholders, record_files
 
 
@@ -53,7 +52,7 @@ def merge(existing: Tree, incoming: Incoming, *, complete: bool = False) -> Merg
     added: list[str] = []
     updated: list[str] = []
     holds: set[str] = set()
-    filled = frozenset() if complete else frozenset(match[1] for path in tree.files if (match := _FILLED.match(path)))
+    filled = frozenset() if complete else _filled(tree.files)
     for record in incoming.records:
         place = homes[record.experiment].place
         stored = record_files(registered_models.renumbered(record, numbers), place)
@@ -88,10 +87,6 @@ def _record_edits(existing: Tree, record: Record, stored: Mapping[str, Content])
             yield Write(path=path, content=content)
 
 
-_FILLED = re.compile(rf"({METADATA}/.+?/(?:metrics|params))/(?!\.keep$)")
-"""A folder of metrics or params that is not empty."""
-
-
 def _placeholders(
     existing: Tree, record: Record, place: str, stored: Mapping[str, Content], filled: frozenset[str]
 ) -> Iterator[Edit]:
@@ -99,11 +94,23 @@ def _placeholders(
     if record.kind is not Kind.RUN:
         return
     folder = metadata_folder(record, place)
-    own = {match[1] for path in stored if (match := _FILLED.match(path))}
+    own = _filled(stored)
     metrics, params = (f"{folder}/{name}" in filled | own for name in ("metrics", "params"))
     wanted = placeholders(folder, metrics=metrics, params=params)
     yield from (Delete(path=path) for path in _possible(record, place) if path in existing.files and path not in wanted)
     yield from (edit for path, edit in wanted.items() if path not in existing.files)
+
+
+def _filled(paths: Iterable[str]) -> frozenset[str]:
+    """The folders of metrics and of params that are not empty."""
+    folders: set[str] = set()
+    for path in paths:
+        file = parse(path)
+        if isinstance(file, RecordFile):
+            name, _, inner = file.inner.partition("/")
+            if name in ("metrics", "params") and inner and inner != ".keep":
+                folders.add(f"{file.folder}/{name}")
+    return frozenset(folders)
 
 
 def _possible(record: Record, place: str) -> Mapping[str, Edit]:
@@ -124,7 +131,8 @@ def _united(record: Record, path: str, old: bytes | None, new: Content, *, newer
 
 
 def _is_metric(path: str) -> bool:
-    return path.startswith(f"{METADATA}/") and "/metrics/" in path
+    file = parse(path)
+    return isinstance(file, RecordFile) and file.inner.startswith("metrics/")
 
 
 _TIMES = {Kind.RUN: "end_time", Kind.LOGGED_MODEL: "last_updated_timestamp", Kind.TRACE: "execution_duration_ms"}

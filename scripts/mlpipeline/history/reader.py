@@ -4,7 +4,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from mlpipeline.core.documents import load_yaml
@@ -12,14 +12,18 @@ from mlpipeline.core.edits import Tree
 from mlpipeline.core.ranking import Rule, RunSummary
 from mlpipeline.core.records import MODEL_READY, RUN_STATUS, Kind
 from mlpipeline.history.metrics import metric_points
-from mlpipeline.history.paths import ARTIFACTS, INFO, METADATA, RESERVED, artifact_folder
+from mlpipeline.history.paths import (
+    INFO,
+    METADATA,
+    ArtifactFile,
+    ExperimentFile,
+    RecordFile,
+    artifact_folder,
+    is_experiment_id,
+    parse,
+)
 from mlpipeline.history.stored import is_deleted
 
-_PLACE = rf"{METADATA}/((?:\.trash/)?\d+)"
-_RUN_META = re.compile(rf"{_PLACE}/([^/]+)/meta\.yaml")
-_EXPERIMENT_META = re.compile(rf"{_PLACE}/meta\.yaml")
-_MODEL_META = re.compile(rf"{_PLACE}/models/([^/]+)/meta\.yaml")
-_OUTPUT = re.compile(rf"{_PLACE}/([^/]+)/outputs/([^/]+)/meta\.yaml")
 _ALGORITHM_KEYS = ("tags/model_type", "params/model_type", "tags/algorithm", "params/algorithm")
 _BARE_MODELS = ("model.joblib", "model.pkl")
 
@@ -52,7 +56,7 @@ class Held:
 
 def experiments(tree: Tree) -> list[Held]:
     """The experiments in a tree, the deleted ones included; those whose `meta.yaml` cannot be read are missing."""
-    places = {path: match[1] for path in tree.files if (match := _EXPERIMENT_META.fullmatch(path))}
+    places = _index(tree).experiments
     found: list[Held] = []
     for path, data in sorted(tree.read(places).items()):
         meta, place = _meta(data), places[path]
@@ -64,12 +68,9 @@ def experiments(tree: Tree) -> list[Held]:
 def candidates(tree: Tree, rule: Rule) -> list[RunSummary]:
     """Every run of a tree with what `rule` asks of it, in the order of their ids."""
     names = {each.place: each.name for each in experiments(tree)}
-    runs = {
-        match[2]: path.removesuffix("/meta.yaml")
-        for path in tree.files
-        if (match := _RUN_META.fullmatch(path)) and match[2] not in RESERVED
-    }
-    models = _model_places(tree, runs)
+    index = _index(tree)
+    runs = index.runs
+    models = _model_places(tree, index)
     wanted = [f"{folder}/{name}" for folder in runs.values() for name in (f"metrics/{rule.metric}", *_ALGORITHM_KEYS)]
     metas = [f"{folder}/meta.yaml" for folder in runs.values()]
     data = tree.read([*metas, *(path for path in wanted if path in tree.files)])
@@ -112,10 +113,11 @@ def latest_value(data: bytes) -> float | None:
 
 def counts(tree: Tree) -> dict[str, int]:
     """How many experiments, runs and logged models a tree holds."""
+    index = _index(tree)
     return {
-        "experiments": sum(1 for path in tree.files if _EXPERIMENT_META.fullmatch(path)),
-        "runs": sum(1 for path in tree.files if (m := _RUN_META.fullmatch(path)) and m[2] not in RESERVED),
-        "logged_models": sum(1 for path in tree.files if _MODEL_META.fullmatch(path)),
+        "experiments": len(index.experiments),
+        "runs": len(index.runs),
+        "logged_models": len(index.logged_models),
     }
 
 
@@ -159,29 +161,58 @@ def algorithm_name(model_type: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", model_type)[:64].strip("-.") or "model"
 
 
-def _model_places(tree: Tree, runs: Mapping[str, str]) -> dict[str, str]:
+@dataclass(frozen=True, kw_only=True)
+class _Index:
+    """What a tree holds, by its paths alone.
+
+    Attributes:
+        experiments: the place of each experiment below `mlruns/`, by the path of its description.
+        runs: the folder of each run, by id.
+        logged_models: the path of each logged model's description, by id.
+        outputs: the logged models of each run, by the run's id.
+        artifacts: the artifacts of each run, by its id.
+    """
+
+    experiments: dict[str, str] = field(default_factory=dict)
+    runs: dict[str, str] = field(default_factory=dict)
+    logged_models: dict[str, str] = field(default_factory=dict)
+    outputs: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    artifacts: dict[str, list[PurePosixPath]] = field(default_factory=lambda: defaultdict(list))
+
+
+def _index(tree: Tree) -> _Index:
+    index = _Index()
+    for path in tree.files:
+        match parse(path):
+            case ArtifactFile(kind=Kind.RUN) as file:
+                index.artifacts[file.id].append(PurePosixPath(path))
+            case ExperimentFile(is_description=True) as file if is_experiment_id(file.experiment):
+                index.experiments[path] = file.place
+            case RecordFile(kind=Kind.RUN) as file if is_experiment_id(file.experiment):
+                if file.is_description:
+                    index.runs[file.id] = file.folder
+                elif file.inner.startswith("outputs/"):
+                    index.outputs[file.id].append(file.inner.split("/")[1])
+            case RecordFile(kind=Kind.LOGGED_MODEL, is_description=True) as file if is_experiment_id(file.experiment):
+                index.logged_models[file.id] = path
+    return index
+
+
+def _model_places(tree: Tree, index: _Index) -> dict[str, str]:
     """The folder of each run's model, for the runs that have one.
 
     A run's logged models come first (MLflow 3), then MLflow model directories among its artifacts (MLflow 1 and 2),
     then a bare `model.joblib` or `model.pkl`.
     """
-    artifacts: dict[str, list[PurePosixPath]] = defaultdict(list)
-    outputs: dict[str, list[str]] = defaultdict(list)
-    metas: dict[str, str] = {}
-    for path in tree.files:
-        parts = path.split("/")
-        if parts[0] == ARTIFACTS and parts[1] not in ("models", "traces") and len(parts) > 3:
-            artifacts[parts[1]].append(PurePosixPath(path))
-        elif match := _OUTPUT.fullmatch(path):
-            outputs[match[2]].append(match[3])
-        elif match := _MODEL_META.fullmatch(path):
-            metas[match[2]] = path
-    linked = {model for models in outputs.values() for model in models}
-    logged = tree.read([path for model, path in metas.items() if model in linked])
+    linked = {model for models in index.outputs.values() for model in models}
+    logged = tree.read([path for model, path in index.logged_models.items() if model in linked])
     return {
         run_id: place
-        for run_id in runs
-        if (place := _logged_model(tree, outputs[run_id], metas, logged) or _model_artifact(artifacts[run_id]))
+        for run_id in index.runs
+        if (
+            place := _logged_model(tree, index.outputs[run_id], index.logged_models, logged)
+            or _model_artifact(index.artifacts[run_id])
+        )
     }
 
 

@@ -12,13 +12,11 @@ from dataclasses import dataclass, replace
 from mlpipeline.core.documents import dump_yaml, load_yaml
 from mlpipeline.core.edits import Tree, Write
 from mlpipeline.core.records import Kind, ModelVersion, Record, RegisteredModel
-from mlpipeline.history.paths import METADATA, artifact_folder
+from mlpipeline.history.paths import DESCRIPTION, METADATA, RegisteredModelFile, artifact_folder, parse, version_folder
 from mlpipeline.history.stored import is_portable
 
 VERSIONS_TAG = "tags/mlflow.modelVersions"
 """Where a logged model lists the registered versions made of it: a JSON list of names and numbers."""
-
-_VERSION_META = re.compile(rf"{METADATA}/models/([^/]+)/version-(\d+)/meta\.yaml")
 
 Numbers = Mapping[str, Mapping[int, int]]
 """By registered model: the number in the history by the number in the job."""
@@ -43,9 +41,11 @@ def published(tree: Tree, names: Iterable[str]) -> dict[str, Published]:
         if not data:
             continue
         versions = {
-            int(match[2]): _loaded(content)
+            file.version: _loaded(content)
             for path, content in data.items()
-            if (match := _VERSION_META.fullmatch(path))
+            if isinstance(file := parse(path), RegisteredModelFile)
+            and file.version is not None
+            and file.inner == DESCRIPTION
         }
         aliases = {
             path.removeprefix(f"{folder}/aliases/"): int(content)
@@ -116,7 +116,7 @@ def _stored(model: RegisteredModel, there: Published, given: Mapping[int, int], 
     for version in model.versions:
         number = given[version.number]
         old = there.versions.get(number, {})
-        stored |= _version_files(f"{folder}/version-{number}", number, version, old, tree)
+        stored |= _version_files(f"{folder}/{version_folder(number)}", number, version, old, tree)
     aliases = _aliases(model, there, given)
     stored |= {f"{folder}/aliases/{alias}": str(number).encode() for alias, number in aliases.items()}
     united = _united(there.meta, model.meta) | {"name": model.name}

@@ -1,7 +1,6 @@
 """Look at the history in a folder: list its runs by rank, or show one."""
 
-import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,11 +10,15 @@ from mlpipeline.core.ranking import Rule, RunSummary
 from mlpipeline.core.records import Kind
 from mlpipeline.history import reader, selection
 from mlpipeline.history.folder import FolderTree
-from mlpipeline.history.paths import METADATA, RESERVED, artifact_folder, record_of
-
-_RUN = re.compile(rf"{METADATA}/(?:\.trash/)?\d+/([^/]+)/meta\.yaml")
-
-_OUTPUT = re.compile(r"outputs/([^/]+)/meta\.yaml")
+from mlpipeline.history.paths import (
+    ArtifactFile,
+    ExperimentFile,
+    HistoryFile,
+    RecordFile,
+    artifact_folder,
+    is_experiment_id,
+    parse,
+)
 
 MODEL_STATUS = {1: "PENDING", 2: "READY", 3: "FAILED"}
 """mlflow/entities/logged_model_status.py"""
@@ -102,9 +105,11 @@ def show(root: Path, run: str, rule: Rule) -> Shown:
     whole = FolderTree.scan(root).as_stored()
     folder = _folder_of(whole, run)
     run_id = folder.rpartition("/")[2]
-    models = [match[1] for path in whole.paths if (match := _OUTPUT.fullmatch(path.removeprefix(f"{folder}/")))]
+    files = {path: parse(path) for path in whole.paths}
+    outputs = [file.inner for file in files.values() if isinstance(file, RecordFile) and file.folder == folder]
+    models = [inner.split("/")[1] for inner in outputs if inner.startswith("outputs/")]
     records = {run_id, *models}
-    tree = whole.part(lambda path: record_of(path)[0] in records or path.count("/") <= 3)
+    tree = whole.part(lambda path: _belongs(files[path], records))
     (candidate,) = (each for each in reader.candidates(tree, rule) if each.run_id == run_id)
     description = f"{folder}/meta.yaml"
     return Shown(
@@ -117,11 +122,24 @@ def show(root: Path, run: str, rule: Rule) -> Shown:
     )
 
 
+def _belongs(file: HistoryFile | None, records: Container[str]) -> bool:
+    """Whether a file is of one of some records, or describes an experiment."""
+    match file:
+        case RecordFile() | ArtifactFile():
+            return file.id in records
+        case ExperimentFile():
+            return file.is_description
+    return False
+
+
 def _folder_of(tree: FolderTree, run: str) -> str:
     found = {
-        match[1]: path.removesuffix("/meta.yaml")
+        file.id: file.folder
         for path in tree.paths
-        if (match := _RUN.fullmatch(path)) and match[1].startswith(run) and match[1] not in RESERVED
+        if isinstance(file := parse(path), RecordFile)
+        and (file.kind, file.is_description) == (Kind.RUN, True)
+        and is_experiment_id(file.experiment)
+        and file.id.startswith(run)
     }
     if run in found:
         return found[run]
@@ -139,8 +157,15 @@ def _folder_of(tree: FolderTree, run: str) -> str:
 
 
 def _model(tree: FolderTree, model: str) -> ShownModel:
-    ending = f"/models/{model}/meta.yaml"
-    path = next((path for path in tree.paths if path.startswith(f"{METADATA}/") and path.endswith(ending)), "")
+    path = next(
+        (
+            path
+            for path in tree.paths
+            if isinstance(file := parse(path), RecordFile)
+            and (file.kind, file.id, file.is_description) == (Kind.LOGGED_MODEL, model, True)
+        ),
+        "",
+    )
     data = tree.read([path]).get(path)
     meta = load_yaml(data) if data else {}
     folder = artifact_folder(Kind.LOGGED_MODEL, model)

@@ -14,14 +14,20 @@ from mlpipeline.core.errors import InputError
 from mlpipeline.core.records import Kind
 from mlpipeline.history import reader
 from mlpipeline.history.folder import FolderTree
-from mlpipeline.history.paths import ARTIFACTS, METADATA, METRICS_LINK, record_of
+from mlpipeline.history.paths import (
+    ARTIFACTS,
+    METADATA,
+    METRICS_LINK,
+    REQUIRED,
+    ExperimentFile,
+    RecordFile,
+    parse,
+    record_of,
+)
 from mlpipeline.history.stored import placeholders
 
 AT_ONCE = {METADATA: 2000, ARTIFACTS: 16}
 """Files that are in memory at a time: descriptions are small, models need not be."""
-
-INSISTED = {Kind.RUN: ("metrics", "params", "tags", "artifacts"), Kind.LOGGED_MODEL: ("metrics", "params", "tags")}
-"""Folders that MLflow creates with a record and wants to find there, empty or not."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +87,7 @@ def restore(source: Tree, into: Path, *, artifacts: bool = True, same_place: boo
         for top in (ARTIFACTS, METADATA):
             if (staged / top).exists():
                 _move_in(staged / top, into / top)
-    runs = {path for path in missing if path.endswith("/meta.yaml") and _is_run(path)}
+    runs = {path for path in missing if _is_run(path)}
     return Restored(runs=len(runs), files=len(missing), folders=len(empty), skipped=skipped)
 
 
@@ -89,7 +95,7 @@ def _refuse_second_ids(source: Tree, into: Path) -> None:
     """MLflow shows only one of two experiments of one name: the runs of the other would seem lost."""
     if not (into / METADATA).is_dir():
         return
-    here = FolderTree.scan(into).part(lambda path: path.count("/") <= 3 and path.endswith("/meta.yaml"))
+    here = FolderTree.scan(into).part(_describes_experiment)
     theirs = {each.name: each.id for each in reader.experiments(source)}
     for each in reader.experiments(here):
         if theirs.get(each.name, each.id) != each.id:
@@ -126,12 +132,10 @@ def _holds(source: Tree, path: str, file: Path) -> bool:
 
 def _insisted_folders(files: Iterable[str], left_out: Container[str]) -> Iterator[str]:
     for path in files:
-        record, folder = record_of(path)
-        if record is None or record in left_out or folder is None or path != f"{folder}/meta.yaml":
-            continue
-        kind = Kind.LOGGED_MODEL if folder.split("/")[-2] == "models" else Kind.RUN
-        for name in INSISTED[kind]:
-            yield f"{folder}/{name}"
+        file = parse(path)
+        if isinstance(file, RecordFile) and file.is_description and file.id not in left_out:
+            for name in REQUIRED[file.kind]:
+                yield f"{file.folder}/{name}"
 
 
 def _is_there(folder: str, *places: Path) -> bool:
@@ -160,11 +164,16 @@ def _chunks(paths: Iterable[str]) -> Iterator[list[str]]:
 
 def _links(files: Iterable[str]) -> frozenset[str]:
     """The links that keep folders alive in Git; the folders themselves are created instead."""
-    folders = (record_of(path)[1] for path in files if path.endswith("/meta.yaml"))
-    kept = (placeholders(folder, metrics=False, params=False) for folder in folders if folder)
+    described = (file for path in files if isinstance(file := parse(path), RecordFile) and file.is_description)
+    kept = (placeholders(file.folder, metrics=False, params=False) for file in described)
     return frozenset(path for each in kept for path, edit in each.items() if isinstance(edit, Link))
 
 
 def _is_run(path: str) -> bool:
-    folder = record_of(path)[1]
-    return folder is not None and path == f"{folder}/meta.yaml" and folder.split("/")[-2].isdigit()
+    file = parse(path)
+    return isinstance(file, RecordFile) and file.kind is Kind.RUN and file.is_description
+
+
+def _describes_experiment(path: str) -> bool:
+    file = parse(path)
+    return isinstance(file, ExperimentFile) and file.is_description

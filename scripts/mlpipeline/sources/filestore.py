@@ -14,17 +14,22 @@ from mlpipeline.core.edits import Content
 from mlpipeline.core.errors import InputError
 from mlpipeline.core.records import Experiment, Incoming, Kind, ModelVersion, Record, Refusal, RegisteredModel
 from mlpipeline.history.metrics import sound_metric
-from mlpipeline.history.paths import DESCRIPTIONS, FOLDERS, METRICS_LINK, RESERVED, is_id
+from mlpipeline.history.paths import (
+    CONTENTS,
+    DESCRIPTIONS,
+    EXPERIMENT_CONTENTS,
+    FOLDERS,
+    METRICS_LINK,
+    REGISTERED_MODELS,
+    RESERVED,
+    TRASH,
+    is_id,
+    version_folder,
+    version_number,
+)
 from mlpipeline.history.stored import ARTIFACT_TAG, LOCATIONS
 from mlpipeline.sources import artifacts
 from mlpipeline.sources.known import NOTHING, Known
-
-_SMALL = {
-    Kind.RUN: ("metrics", "params", "tags", "inputs", "outputs"),
-    Kind.LOGGED_MODEL: ("metrics", "params", "tags"),
-    Kind.TRACE: ("tags", "request_metadata", "assessments"),
-}
-"""The folders of small files in a record of each kind."""
 
 _OWN_ID = {Kind.RUN: ("run_id", "run_uuid"), Kind.LOGGED_MODEL: ("model_id",), Kind.TRACE: ("trace_id", "request_id")}
 """The keys under which a record's description names itself, newest first."""
@@ -47,11 +52,11 @@ def read(store: Path, known: Known = NOTHING, *, elsewhere: bool = True) -> Inco
             remedy="train first, or name the runs with --source.",
         )
     reader = _Reader(store=store.absolute(), known=known, elsewhere=elsewhere)
-    for parent in (reader.store, reader.store / ".trash"):
+    for parent in (reader.store, reader.store / TRASH):
         for folder in sorted(_folders(parent)):
-            if folder != reader.store / ".trash" and folder != reader.store / "models":
+            if folder not in (reader.store / TRASH, reader.store / REGISTERED_MODELS):
                 reader.read_experiment(folder)
-    for folder in sorted(_folders(reader.store / "models")):
+    for folder in sorted(_folders(reader.store / REGISTERED_MODELS)):
         reader.read_registered_model(folder)
     return Incoming(
         experiments=tuple(sorted(reader.experiments, key=lambda each: (each.name, each.id))),
@@ -88,7 +93,7 @@ class _Reader:
         self.experiment = folder.name
         meta = self._experiment_meta(folder)
         self.experiment = str(meta["name"])
-        found = self._below(folder, "tags", "datasets")
+        found = self._below(folder, *EXPERIMENT_CONTENTS)
         described = {folder / "meta.yaml"} if (folder / "meta.yaml").is_file() else set()
         self.experiments.append(
             Experiment(
@@ -114,7 +119,7 @@ class _Reader:
             return self._refuse(folder, f"the registered model was left out: {error}.")
         tags = self._below(folder, "tags")
         small = [file for name in ("meta.yaml", "aliases", "tags") for file in _files(folder / name)]
-        inside = [file for version in versions for file in _files(folder / f"version-{version.number}")]
+        inside = [file for version in versions for file in _files(folder / version_folder(version.number))]
         self.models.append(
             RegisteredModel(
                 name=folder.name,
@@ -136,7 +141,7 @@ class _Reader:
             self._warn(folder, f"{error}; its runs were stored in an experiment named by its id")
         name = meta.get("name")
         default = "Default" if folder.name == "0" else folder.name
-        in_trash = folder.parent.name == ".trash"
+        in_trash = folder.parent.name == TRASH
         lifecycle = {"lifecycle_stage": "deleted" if in_trash else meta.get("lifecycle_stage", "active")}
         return {**meta, **lifecycle, "name": name if isinstance(name, str) and name else default}
 
@@ -156,7 +161,7 @@ class _Reader:
         own = next((meta[key] for key in _OWN_ID[kind] if meta.get(key)), None)
         if own != folder.name:
             raise _MalformedError(f"its {described.name} belongs to '{own}'")
-        found = self._below(folder, *_SMALL[kind])
+        found = self._below(folder, *CONTENTS[kind])
         logged = artifacts.of_record(
             kind,
             folder.name,
@@ -194,14 +199,14 @@ class _Reader:
 
     def _versions(self, folder: Path) -> Iterator[ModelVersion]:
         for version in _folders(folder):
-            number = version.name.removeprefix("version-")
-            if number != version.name and number.isdecimal():
+            number = version_number(version.name)
+            if number is not None:
                 try:
                     meta = _description(version / "meta.yaml")
                 except _MalformedError as error:
                     self._refuse(version, f"the model version was left out: {error}.")
                     continue
-                yield ModelVersion(number=int(number), meta=meta, files=_contents(self._below(version, "tags")))
+                yield ModelVersion(number=number, meta=meta, files=_contents(self._below(version, "tags")))
 
     def _below(self, folder: Path, *names: str) -> dict[str, Path]:
         files: dict[str, Path] = {}

@@ -2,13 +2,28 @@
 
 import hashlib
 import os
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from mlpipeline.history.paths import METADATA, METRICS_LINK, RESERVED
+from mlpipeline.core.records import Kind
+from mlpipeline.history import paths
+from mlpipeline.history.paths import (
+    CONTENTS,
+    EXPERIMENT_CONTENTS,
+    METADATA,
+    METRICS_LINK,
+    REGISTERED_MODEL_CONTENTS,
+    REGISTERED_MODELS,
+    RESERVED,
+    TRASH,
+    ExperimentFile,
+    RecordFile,
+    is_experiment_id,
+    parse,
+    version_number,
+)
 
 
 class EntryKind(StrEnum):
@@ -22,17 +37,15 @@ class EntryKind(StrEnum):
 
 
 _INNER = {
-    EntryKind.EXPERIMENT: ("tags", "datasets"),
-    EntryKind.RUN: ("metrics", METRICS_LINK, "params", "tags", "inputs", "outputs"),
-    EntryKind.LOGGED_MODEL: ("metrics", "params", "tags"),
-    EntryKind.TRACE: ("tags", "request_metadata", "assessments"),
-    EntryKind.REGISTERED_MODEL: ("tags", "aliases"),
+    EntryKind.EXPERIMENT: EXPERIMENT_CONTENTS,
+    EntryKind.RUN: (*CONTENTS[Kind.RUN], METRICS_LINK),
+    EntryKind.LOGGED_MODEL: CONTENTS[Kind.LOGGED_MODEL],
+    EntryKind.TRACE: CONTENTS[Kind.TRACE],
+    EntryKind.REGISTERED_MODEL: REGISTERED_MODEL_CONTENTS,
 }
 """Folders of an entry that hold metadata; artifacts are no part of the cache."""
 
-_LINKED = re.compile(rf"^{re.escape(METRICS_LINK)}/")
-
-DESCRIPTIONS = {sort: "trace_info.yaml" if sort is EntryKind.TRACE else "meta.yaml" for sort in EntryKind}
+DESCRIPTIONS = dict.fromkeys(EntryKind, paths.DESCRIPTION) | {EntryKind.TRACE: paths.DESCRIPTIONS[Kind.TRACE]}
 """The file that describes an entry."""
 
 
@@ -61,9 +74,9 @@ class Entry:
 
     @property
     def experiment(self) -> str:
-        """The id of the experiment in which it lies; of a registered model nothing of use."""
-        parts = self.folder.removeprefix(f"{METADATA}/").removeprefix(".trash/").split("/")
-        return parts[0]
+        """The id of the experiment in which it lies; empty for a registered model."""
+        file = parse(f"{self.folder}/{DESCRIPTIONS[self.sort]}")
+        return file.experiment if isinstance(file, ExperimentFile | RecordFile) else ""
 
     def read(self, root: Path) -> dict[str, bytes]:
         """The bytes of its files; those that are gone since it was found are missing.
@@ -74,7 +87,9 @@ class Entry:
         for name in self.files:
             try:
                 with open(f"{root}/{self.folder}/{name}", "rb") as file:  # noqa: PTH123 - half the time of a Path
-                    found[_LINKED.sub("metrics/", name)] = file.read()
+                    found[
+                        name.replace(f"{METRICS_LINK}/", "metrics/", 1) if name.startswith(f"{METRICS_LINK}/") else name
+                    ] = file.read()
             except FileNotFoundError:
                 continue
         return found
@@ -82,12 +97,12 @@ class Entry:
 
 def find(root: Path) -> Iterator[Entry]:
     """Everything below `mlruns/` that MLflow would show, experiments before what lies in them."""
-    for store in (METADATA, f"{METADATA}/.trash"):
+    for store in (METADATA, f"{METADATA}/{TRASH}"):
         for name in _folders(root, store):
-            if name.isascii() and name.isdigit():
+            if is_experiment_id(name):
                 yield from _experiment(root, f"{store}/{name}")
-    for name in _folders(root, f"{METADATA}/models"):
-        yield from _entry(root, EntryKind.REGISTERED_MODEL, f"{METADATA}/models/{name}")
+    for name in _folders(root, f"{METADATA}/{REGISTERED_MODELS}"):
+        yield from _entry(root, EntryKind.REGISTERED_MODEL, f"{METADATA}/{REGISTERED_MODELS}/{name}")
 
 
 def _experiment(root: Path, folder: str) -> Iterator[Entry]:
@@ -107,7 +122,7 @@ def _entry(root: Path, sort: EntryKind, folder: str) -> Iterator[Entry]:
     signs = _signs(
         f"{root}/{folder}",
         "",
-        lambda name: name in inner or (sort is EntryKind.REGISTERED_MODEL and name.startswith("version-")),
+        lambda name: name in inner or (sort is EntryKind.REGISTERED_MODEL and version_number(name) is not None),
     )
     signs.sort()
     names = tuple(name for name, *_ in signs)

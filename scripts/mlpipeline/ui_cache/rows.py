@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 from mlpipeline.core.documents import load_yaml
 from mlpipeline.core.records import RUN_STATUS, Kind
 from mlpipeline.history.metrics import Point, metric_points
-from mlpipeline.history.paths import ARTIFACTS, artifact_folder
+from mlpipeline.history.paths import ARTIFACTS, artifact_folder, version_number
 from mlpipeline.history.stored import ARTIFACT_TAG
 from mlpipeline.ui_cache.entries import DESCRIPTIONS, Entry, EntryKind
 
@@ -328,7 +328,7 @@ def _registered_model(source: _Source) -> Iterator[tuple[str, Row]]:
 
 def _version(source: _Source, folder: str) -> Iterator[tuple[str, Row]]:
     meta, name = source.described(f"{folder}/meta.yaml"), source.entry.id
-    number = int(folder.removeprefix("version-"))
+    number = version_number(folder)
     times = meta.number("creation_timestamp"), meta.number("last_updated_timestamp")
     model = meta.text("model_id")
     home = artifact_folder(Kind.LOGGED_MODEL, model) if model else ""

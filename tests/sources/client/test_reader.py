@@ -29,7 +29,7 @@ from mlpipeline.sources.client import listing
 from mlpipeline.sources.client import reader as client
 from mlpipeline.sources.known import Known, RecordState
 from support.processes import PROJECT, SCRIPTS, python
-from support.servers import mlflow_server
+from support.servers import free_port, mlflow_server
 
 POINTS = 1003
 """Of one metric; more than MLflow takes at once."""
