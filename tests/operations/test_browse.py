@@ -47,8 +47,8 @@ def test_what_cannot_be_promoted_is_counted_and_with_all_named(
 
     assert "a" * 32 in short
     assert "b" * 32 not in short
-    assert "1  not-finite: the metric's latest value is NaN or infinite" in short
-    assert "1  not-finished: its status is not FINISHED" in short
+    assert "1  not-finite: with a latest value that is NaN or infinite" in short
+    assert "1  not-finished: not FINISHED" in short
     rows = {line.split()[-2]: line.split()[-1] for line in full.splitlines() if line.startswith("   -")}
     assert rows == {"b" * 32: "not-finite", "c" * 32: "not-finished"}
 

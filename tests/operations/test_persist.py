@@ -191,7 +191,7 @@ def test_runs_without_the_metric_are_stored_but_not_promoted(origin: Path, job: 
     outcome = job.persist()
 
     assert (outcome.status, outcome.run_id, outcome.runs_excluded) == ("persisted", None, 1)
-    assert ("warning", "No run can be promoted: 1 run: it did not log the metric.") in outcome.messages
+    assert ("warning", "No run can be promoted: 1 run without the metric.") in outcome.messages
     assert f"mlruns/{DEMO}/{run}/metrics/accuracy" in files(origin)
     assert not [path for path in files(origin) if path.startswith(("models/m", "deployment/models/b"))]
     assert info(origin)["best"] is None

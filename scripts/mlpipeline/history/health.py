@@ -42,7 +42,7 @@ class Health:
     resolvable: int = 0
 
     def __add__(self, other: "Health") -> "Health":
-        return Health(**{each.name: getattr(self, each.name) + getattr(other, each.name) for each in fields(self)})
+        return Health(**{field.name: getattr(self, field.name) + getattr(other, field.name) for field in fields(self)})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -43,9 +43,9 @@ def merge(existing: Tree, incoming: Incoming, *, complete: bool = False) -> Merg
         incoming: what is to be in it.
         complete: whether `incoming` has all that the branch has of its records: what it lacks will be dropped.
     """
-    homes = experiments.homes(existing, incoming.experiments)
-    distinct = {home.place: home for home in homes.values()}
-    edits: list[Edit] = [edit for home in distinct.values() for edit in experiments.move(home)]
+    placements = experiments.placements(existing, incoming.experiments)
+    distinct = {placement.place: placement for placement in placements.values()}
+    edits: list[Edit] = [edit for placement in distinct.values() for edit in experiments.move(placement)]
     tree = Overlay(existing, edits) if edits else existing
     branch = registered_models.published(tree, (model.name for model in incoming.models))
     numbers = registered_models.numbers(incoming.models, branch)
@@ -54,7 +54,7 @@ def merge(existing: Tree, incoming: Incoming, *, complete: bool = False) -> Merg
     holds: set[str] = set()
     filled = frozenset() if complete else _filled(tree.files)
     for record in incoming.records:
-        place = homes[record.experiment].place
+        place = placements[record.experiment].place
         stored = record_files(registered_models.renumbered(record, numbers), place)
         holds |= stored.keys() | _possible(record, place).keys()
         changes = [*_placeholders(tree, record, place, stored, filled), *_record_edits(tree, record, stored)]
@@ -67,9 +67,9 @@ def merge(existing: Tree, incoming: Incoming, *, complete: bool = False) -> Merg
         holds.add(write.path)
         edits += [write] if differs(tree, write.path, write.content) else []
     # Experiments come along with what is in them: by themselves they are nothing to persist.
-    if incoming.records or incoming.models or any(home.moved for home in distinct.values()):
-        edits += [edit for home in distinct.values() for edit in experiments.edits(tree, home)]
-    holds |= {f"{METADATA}/{home.place}/{path}" for home in distinct.values() for path in home.paths}
+    if incoming.records or incoming.models or any(placement.moved for placement in distinct.values()):
+        edits += [edit for placement in distinct.values() for edit in experiments.edits(tree, placement)]
+    holds |= {f"{METADATA}/{placement.place}/{path}" for placement in distinct.values() for path in placement.paths}
     return Merge(edits=tuple(edits), added=tuple(added), updated=tuple(updated), holds=frozenset(holds))
 
 

@@ -70,7 +70,7 @@ class Overlay:
 
     def _at(self, path: str) -> list[str]:
         """The file at a path, or the files below it."""
-        return [path] if path in self._files else [each for each in self._files if each.startswith(f"{path}/")]
+        return [path] if path in self._files else [file for file in self._files if file.startswith(f"{path}/")]
 
     def _forget(self, path: str) -> None:
         self._files.pop(path, None)

@@ -38,7 +38,7 @@ class RunData:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Held:
+class StoredExperiment:
     """An experiment of a history.
 
     Attributes:
@@ -54,20 +54,20 @@ class Held:
     meta: Mapping[str, object]
 
 
-def experiments(tree: Tree) -> list[Held]:
+def experiments(tree: Tree) -> list[StoredExperiment]:
     """The experiments in a tree, the deleted ones included; those whose `meta.yaml` cannot be read are missing."""
     places = _index(tree).experiments
-    found: list[Held] = []
+    stored: list[StoredExperiment] = []
     for path, data in sorted(tree.read(places).items()):
         meta, place = _meta(data), places[path]
         if isinstance(name := meta.get("name"), str):
-            found.append(Held(id=place.rpartition("/")[2], name=name, place=place, meta=meta))
-    return found
+            stored.append(StoredExperiment(id=place.rpartition("/")[2], name=name, place=place, meta=meta))
+    return stored
 
 
 def candidates(tree: Tree, rule: Rule) -> list[RunSummary]:
     """Every run of a tree with what `rule` asks of it, in the order of their ids."""
-    names = {each.place: each.name for each in experiments(tree)}
+    names = {experiment.place: experiment.name for experiment in experiments(tree)}
     index = _index(tree)
     runs = index.runs
     models = _model_places(tree, index)

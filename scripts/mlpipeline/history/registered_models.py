@@ -88,8 +88,8 @@ def renumbered(record: Record, given: Numbers) -> Record:
         return record
     try:
         versions = [
-            {**each, "version": given.get(each["name"], {}).get(int(each["version"]), int(each["version"]))}
-            for each in json.loads(listed)
+            {**version, "version": given.get(version["name"], {}).get(int(version["version"]), int(version["version"]))}
+            for version in json.loads(listed)
         ]
     except (ValueError, TypeError, KeyError, AttributeError):
         return record

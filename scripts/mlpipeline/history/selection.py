@@ -1,4 +1,4 @@
-"""Chooses the best run of a history; pure."""
+"""Choose the best run of a history; pure."""
 
 import math
 from collections import defaultdict
@@ -7,15 +7,15 @@ from collections.abc import Iterable
 from mlpipeline.core.ranking import Choice, Mode, Rule, RunSummary
 
 EXCLUSIONS = {
-    "other-experiment": "its experiment takes no part",
-    "deleted": "it was deleted",
-    "not-finished": "its status is not FINISHED",
-    "no-metric": "it did not log the metric",
-    "malformed-metric": "the metric's file cannot be read",
-    "not-finite": "the metric's latest value is NaN or infinite",
-    "no-model": "it holds no model",
+    "other-experiment": "in an experiment that takes no part",
+    "deleted": "deleted",
+    "not-finished": "not FINISHED",
+    "no-metric": "without the metric",
+    "malformed-metric": "with a file of the metric that cannot be read",
+    "not-finite": "with a latest value that is NaN or infinite",
+    "no-model": "without a model",
 }
-"""Why a run cannot be promoted: the reasons as reports name them, in the order in which they are tried."""
+"""Which runs cannot be promoted: what is said of them by the reason's name, in the order in which reasons are tried."""
 
 
 def choose(candidates: Iterable[RunSummary], rule: Rule) -> Choice:

@@ -96,12 +96,13 @@ def _refuse_second_ids(source: Tree, into: Path) -> None:
     if not (into / METADATA).is_dir():
         return
     here = FolderTree.scan(into).part(_describes_experiment)
-    theirs = {each.name: each.id for each in reader.experiments(source)}
-    for each in reader.experiments(here):
-        if theirs.get(each.name, each.id) != each.id:
+    theirs = {experiment.name: experiment.id for experiment in reader.experiments(source)}
+    for experiment in reader.experiments(here):
+        if theirs.get(experiment.name, experiment.id) != experiment.id:
             raise InputError(
-                f"The experiment '{each.name}' is {each.id} in '{into}', but {theirs[each.name]} in the history.",
-                untouched="everything.",
+                f"The experiment '{experiment.name}' is {experiment.id} in '{into}', but {theirs[experiment.name]} in "
+                "the history.",
+                untouched=f"'{into}'.",
                 remedy="persist the runs of that folder first (persist.py unites the two), or restore into another.",
             )
 

@@ -80,5 +80,5 @@ def messages(plan: Plan, follow_up: FollowUp | None) -> Iterator[tuple[str, str]
 
 def _excluded(choice: Choice) -> str:
     return "; ".join(
-        f"{plural(len(runs), 'run')}: {selection.EXCLUSIONS[reason]}" for reason, runs in choice.excluded.items()
+        f"{plural(len(runs), 'run')} {selection.EXCLUSIONS[reason]}" for reason, runs in choice.excluded.items()
     )

@@ -133,6 +133,6 @@ class Scratch:
     def bundle(self, tip: str | None, path: Path) -> None:
         """Keep the built commit as a `git bundle` on top of `tip`; readable where `tip` is known."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        made = path.with_suffix(".part")
-        self._repo.git.bundle("create", "--quiet", str(made), *([f"^{tip}"] if tip else []), BUNDLED)
-        made.replace(path)
+        partial = path.with_suffix(".part")
+        self._repo.git.bundle("create", "--quiet", str(partial), *([f"^{tip}"] if tip else []), BUNDLED)
+        partial.replace(path)

@@ -40,10 +40,10 @@ class Candidate:
 
     def estimator(self, seed: int) -> Any:
         """A new estimator, unfitted, with the seed where it takes one and the file sets none."""
-        made = _class_of(self.model)(**self.parameters)
-        if "random_state" in made.get_params() and "random_state" not in self.parameters:
-            made.set_params(random_state=seed)
-        return made
+        estimator = _class_of(self.model)(**self.parameters)
+        if "random_state" in estimator.get_params() and "random_state" not in self.parameters:
+            estimator.set_params(random_state=seed)
+        return estimator
 
 
 def read(path: Path) -> tuple[Candidate, ...]:
@@ -61,7 +61,7 @@ def read(path: Path) -> tuple[Candidate, ...]:
     top = _mapping(document, known=("candidates",), place=str(path))
     entries = top.get("candidates")
     if not isinstance(entries, list) or not entries:
-        raise InputError(f"{path}: 'candidates' has to be a list of one candidate at least.")
+        raise InputError(f"{path}: 'candidates' must be a non-empty list.")
     candidates = tuple(_candidate(entry, f"{path}: candidate {number}") for number, entry in enumerate(entries, 1))
     names = [candidate.name for candidate in candidates]
     for name in names:
@@ -81,7 +81,7 @@ def _candidate(entry: object, place: str) -> Candidate:
         raise InputError(f"{place}: there is no model '{model}'.", remedy=_suggestion(model, MODELS))
     name = fields.get("name", model)
     if not isinstance(name, str) or not name.strip():
-        raise InputError(f"{place}: 'name' has to be a text.")
+        raise InputError(f"{place}: 'name' must be a string.")
     known = _class_of(model)().get_params()
     parameters = _mapping(fields.get("parameters") or {}, known=known, place=f"{place}, parameters of {model}")
     return Candidate(name=name, model=model, parameters=parameters)

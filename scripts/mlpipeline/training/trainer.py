@@ -62,7 +62,7 @@ def train(
         raise TrainingError(
             f"All {len(outcomes)} candidates failed:\n{reasons}",
             untouched="each left a FAILED run in the tracking store.",
-            remedy="mend the parameters in the candidates file, or the data",
+            remedy="fix the parameters in the candidates file, or the data.",
         )
     # sorted() is stable: of two that are equally good the one named first wins.
     return tuple(sorted(outcomes, key=lambda outcome: outcome.metrics.get("val_rmse", float("inf"))))

@@ -109,25 +109,25 @@ def _create(file: Path, identity: Mapping[str, str]) -> None:
     """Put an empty cache in place of `file`."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=file.parent, prefix="browse-") as folder:
-        made = _empty_store(Path(folder))
-        with closing(sqlite3.connect(made)) as connection:
+        store = _empty_store(Path(folder))
+        with closing(sqlite3.connect(store)) as connection:
             connection.executescript(_BOOKKEEPING)
             connection.executemany("INSERT INTO history_cache VALUES (?, ?)", identity.items())
             connection.commit()
-        made.replace(file)
+        store.replace(file)
 
 
 def _empty_store(folder: Path) -> Path:
     """A new SQLite store with MLflow's own tables, in `folder`."""
-    made = folder / "empty.db"
+    store = folder / "empty.db"
     # In a process of its own: MLflow is slow to import, and needed only this once.
-    command = [sys.executable, "-m", "mlflow", "db", "upgrade", f"sqlite:///{made}"]
+    command = [sys.executable, "-m", "mlflow", "db", "upgrade", f"sqlite:///{store}"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    if done.returncode or not made.is_file():
+    if done.returncode or not store.is_file():
         raise PipelineError(
-            f"MLflow could not make its tables in '{made}':\n{done.stderr.strip()}", untouched="the history."
+            f"MLflow could not make its tables in '{store}':\n{done.stderr.strip()}", untouched="the history."
         )
-    return made
+    return store
 
 
 @contextmanager

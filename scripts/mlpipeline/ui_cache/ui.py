@@ -50,7 +50,7 @@ def serve(file: Path, *, host: str, port: int, environ: Mapping[str, str], ready
             if server.poll() is None:
                 ready(address)
             code = server.wait()
-            raise PipelineError(f"MLflow's UI ended with exit code {code}; its own words are above.")
+            raise PipelineError(f"MLflow's UI ended with exit code {code}; see its output above.")
 
 
 @contextmanager

@@ -167,15 +167,15 @@ class Fetcher:
         folders = [""]
         while folders:
             at = folders.pop()
-            for each in repository.list_artifacts(at or None):
-                if each.path in (".", at, skip):
+            for artifact in repository.list_artifacts(at or None):
+                if artifact.path in (".", at, skip):
                     continue
-                if is_unsafe(each.path) or posixpath.dirname(each.path) != at:
-                    unsafe.append(each.path)
-                elif each.is_dir:
-                    folders.append(each.path)
-                elif posixpath.basename(each.path) != LOAD_MARK:
-                    self._download_file(repository, each, folder)
+                if is_unsafe(artifact.path) or posixpath.dirname(artifact.path) != at:
+                    unsafe.append(artifact.path)
+                elif artifact.is_dir:
+                    folders.append(artifact.path)
+                elif posixpath.basename(artifact.path) != LOAD_MARK:
+                    self._download_file(repository, artifact, folder)
         return unsafe
 
     def _download_file(self, repository: Entity, file: Entity, folder: Path) -> None:

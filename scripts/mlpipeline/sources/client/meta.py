@@ -71,7 +71,7 @@ def metric_line(metric: Entity, *, run_id: str = "") -> bytes:
     fields = [metric.timestamp, shapes.metric_value(metric.value), metric.step, run_id]
     if metric.dataset_name and metric.dataset_digest:
         fields += [metric.dataset_name, metric.dataset_digest]
-    return " ".join(str(each) for each in fields if each != "").encode() + b"\n"
+    return " ".join(str(field) for field in fields if field != "").encode() + b"\n"
 
 
 def record_id_of(kind: Kind, entity: Entity) -> str:

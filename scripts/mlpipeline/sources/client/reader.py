@@ -167,7 +167,7 @@ class _Reader:
             listing = getattr(self.client, method, None) or getattr(store, method, None)
             if listing is None:
                 continue
-            places = [(each,) for each in self.experiments] if what in _UNSUPPORTED_IN_EXPERIMENTS else [()]
+            places = [(experiment,) for experiment in self.experiments] if what in _UNSUPPORTED_IN_EXPERIMENTS else [()]
             names = sorted(name for place in places for name in names_listed(partial(listing, *place)))
             if names:
                 shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
@@ -276,14 +276,14 @@ class _Reader:
     def _inputs(self, run: Entity) -> dict[str, bytes]:
         """A run's `inputs/...`; the datasets among them are files of the experiment."""
         files: dict[str, bytes] = {}
-        for each in run.inputs.dataset_inputs if run.inputs else ():
-            source = shapes.dataset_id(each.dataset.name, each.dataset.digest)
-            tags = {tag.key: tag.value for tag in each.tags}
+        for dataset_input in run.inputs.dataset_inputs if run.inputs else ():
+            source = shapes.dataset_id(dataset_input.dataset.name, dataset_input.dataset.digest)
+            tags = {tag.key: tag.value for tag in dataset_input.tags}
             files[f"inputs/{shapes.input_id(source, run.info.run_id)}/meta.yaml"] = shapes.input_yaml(
                 source, "DATASET", tags
             )
             with self.lock:
-                described = dump_yaml(without_blanks(dict(each.dataset), "schema", "profile"))
+                described = dump_yaml(without_blanks(dict(dataset_input.dataset), "schema", "profile"))
                 self.datasets[run.info.experiment_id][f"datasets/{source}/meta.yaml"] = described
         for model in run.inputs.model_inputs if run.inputs else ():
             files[f"inputs/{shapes.input_id(model.model_id, run.info.run_id)}/meta.yaml"] = shapes.input_yaml(
@@ -327,14 +327,14 @@ class _Reader:
         meta.pop("assessments", None)
         small = {f"tags/{key}": encoded(value) for key, value in tags.items()}
         small |= {f"request_metadata/{key}": encoded(value) for key, value in metadata.items()}
-        for each in info.assessments or ():
+        for assessment in info.assessments or ():
             try:
-                told = dump_yaml({"valid": True, **each.to_dictionary()})
+                document = dump_yaml({"valid": True, **assessment.to_dictionary()})
             except yaml.YAMLError:
                 reason = "its value has no form that a file store can hold."
-                self._refuse(f"assessment '{each.name}' of {where}", reason, experiment)
+                self._refuse(f"assessment '{assessment.name}' of {where}", reason, experiment)
             else:
-                small[f"assessments/{each.assessment_id}.yaml"] = told
+                small[f"assessments/{assessment.assessment_id}.yaml"] = document
         state = f"{meta.get('state')} {meta.get('execution_duration_ms')} {location}"
         place = ArtifactsPlace(
             location=location,
@@ -433,7 +433,7 @@ class _Reader:
         tags = {f"tags/{key}": encoded(value) for key, value in version.tags.items()}
         location = version.source
         if model_id := model_id_of(version):
-            logged = next((each for each in self.records if each.id == model_id), None)
+            logged = next((record for record in self.records if record.id == model_id), None)
             location = logged.meta["artifact_location"] if logged else location
         return ModelVersion(
             number=number,
