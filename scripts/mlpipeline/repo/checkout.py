@@ -42,7 +42,6 @@ class Checkout:
         except InvalidGitRepositoryError as error:
             raise RepositoryError(
                 f"'{repository}' is not inside a Git repository.",
-                untouched="everything.",
                 remedy="run this in a clone, or name one with --repository.",
             ) from error
         if self._repo.working_tree_dir is None:
