@@ -22,8 +22,6 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = make_origin(folder)
     job = clone(made, folder / "job")
     store = job / "mlruns"
-    git(job, "config", "user.email", "me@example.org")
-    git(job, "config", "user.name", "me")
     write_run(store, run_id=WHOLE, params={"windows": "line\r\nend"}, artifacts={"notes.txt": b"a\r\nb\r\n"})
     write_run(store, run_id=NO_METRICS, value=None, model=None, params={"a": "1"}, artifacts={"x.bin": b"x"})
     write_run(store, run_id=NO_PARAMS, model=None)
@@ -74,25 +72,14 @@ def test_mlflows_own_migration_takes_every_run(origin: Path, tmp_path: Path) -> 
 
     python(checkout, "-m", "mlflow", "migrate-filestore", "--source", ".", "--target", target)
 
-    program = (
-        "import mlflow, sys; from mlflow.entities import ViewType; c = mlflow.MlflowClient(sys.argv[1]); "
-        "e = [x.experiment_id for x in c.search_experiments(view_type=ViewType.ALL)]; "
-        "print(sorted(r.info.run_id for r in c.search_runs(e, run_view_type=ViewType.ALL)))"
-    )
-    assert python(tmp_path, "-c", program, target).stdout.strip() == str(sorted(EXPECTED))
+    done = python(tmp_path, PROGRAMS / "list_runs.py", target)
+    assert json.loads(done.stdout.splitlines()[-1]) == sorted(EXPECTED)
 
 
 def test_logging_goes_on_in_a_run_that_had_nothing(origin: Path, tmp_path: Path) -> None:
     checkout = clone(origin, tmp_path / "c")
-    git(checkout, "config", "user.email", "me@example.org")
-    git(checkout, "config", "user.name", "me")
-    program = (
-        "import mlflow; c = mlflow.MlflowClient('file:./mlruns'); "
-        f"c.log_metric('{NO_METRICS}', 'val_rmse', 0.25); c.set_terminated('{NO_METRICS}'); "
-        f"print(c.get_run('{NO_METRICS}').data.metrics)"
-    )
-    done = python(checkout, "-c", program, MLFLOW_ALLOW_FILE_STORE="true")
-    assert done.stdout.strip().endswith("{'val_rmse': 0.25}")
+    done = python(checkout, PROGRAMS / "log_into_ended_run.py", NO_METRICS, MLFLOW_ALLOW_FILE_STORE="true")
+    assert json.loads(done.stdout.splitlines()[-1]) == {"val_rmse": 0.25}
 
     told = json.loads(python(checkout, str(SCRIPTS / "persist.py"), "--fail-on-error", "--json").stdout)
 

@@ -127,7 +127,6 @@ def test_the_next_training_goes_on_in_a_clone(demo: Demo, tmp_path: Path) -> Non
     origin = demo.folder / "origin.git"
     laptop = clone(origin, tmp_path / "laptop")
     (laptop / "one.yaml").write_text("candidates: [{model: lasso}]\n", encoding="utf-8")
-    git(laptop, "config", "user.email", "me@example.org")
     python(laptop, str(SCRIPTS / "load_data.py"))
     python(laptop, str(SCRIPTS / "preprocess.py"))
     for expected in (10, 11):

@@ -1,70 +1,23 @@
 """Stock MLflow with the project installed: no flag, any working directory, what Git and the disk do to a history."""
 
-import json
 import os
 import shutil
 import subprocess
-import sys
-import urllib.request
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from support.gitrepo import git
-from support.processes import PROGRAMS
-from support.servers import ask
+from support.processes import PROGRAMS, PROJECT, SCRIPTS, json_object, python
+from support.servers import ask, fetch
 
-from .conftest import PROJECT, History
+from .conftest import History
 
-FIND = """
-import json, os, sys
-import mlflow
-mlflow.set_tracking_uri(sys.argv[1])
-client = mlflow.MlflowClient()
-(run,) = mlflow.search_runs(experiment_names=["houses"], filter_string="run_name = 'ridge'", output_format="list")
-"""
-
-LOOK = (
-    FIND
-    + """model = run.outputs.model_outputs[0].model_id
-(trace,) = mlflow.search_traces(locations=[run.info.experiment_id], return_type="list")
-row = [[3.0]]
-print(json.dumps({
-    "stores": [type(client._tracking_client.store).__name__, type(client._get_registry_client().store).__name__],
-    "experiment": client.get_experiment(run.info.experiment_id).artifact_location,
-    "run": [run.info.artifact_uri, client.get_run(run.info.run_id).info.artifact_uri],
-    "model": client.get_logged_model(model).artifact_location,
-    "models": [each.artifact_location for each in mlflow.search_logged_models(
-        experiment_ids=[run.info.experiment_id], output_format="list")],
-    "version": client.get_model_version_by_alias("pricer", "champion").source,
-    "versions": [each.source for each in client.search_model_versions()],
-    "latest": client.get_registered_model("pricer").latest_versions[0].source,
-    "download": client.get_model_version_download_uri("pricer", "1"),
-    "trace": trace.info.tags["mlflow.artifactLocation"],
-    "spans": [span.name for span in mlflow.get_trace(trace.info.trace_id).data.spans],
-    "history": [point.value for point in client.get_metric_history(run.info.run_id, "val_rmse")],
-    "listed": [each.path for each in client.list_artifacts(run.info.run_id, "notes")],
-    "note": mlflow.artifacts.load_text(f"runs:/{run.info.run_id}/notes/note.txt"),
-    "loaded": [
-        float(mlflow.pyfunc.load_model(uri).predict(row)[0])
-        for uri in (f"runs:/{run.info.run_id}/model", f"models:/{model}", "models:/pricer/1", "models:/pricer@champion")
-    ],
-    "flag": os.environ.get("MLFLOW_ALLOW_FILE_STORE"),
-}))
-"""
-)
-
-GO_ON = PROGRAMS / "go_on_training.py"
-
-READ = """
-import json, sys, mlflow
-_, store, path, *runs = sys.argv
-mlflow.set_tracking_uri(store)
-print(json.dumps({"notes": [mlflow.artifacts.load_text(f"runs:/{run}/{path}") for run in runs]}))
-"""
+READ = PROGRAMS / "read_notes.py"
 
 
 def home(repository: Path) -> str:
@@ -91,20 +44,18 @@ def runs(repository: Path) -> dict[str, Path]:
 
 
 def test_everything_opens_from_another_working_directory(history: History, repository: Path, tmp_path: Path) -> None:
-    told = history.run(tmp_path, LOOK, (repository / "mlruns").as_uri()).told
+    told = history.run(tmp_path, PROGRAMS / "open_everything.py", (repository / "mlruns").as_uri()).told
 
     ridge = runs(repository)["ridge"].name
     model = f"{home(repository)}/models/m-"
     assert told["stores"] == ["TrackingStore", "RegistryStore"]
     assert told["experiment"] == home(repository)
     assert told["run"] == [f"{home(repository)}/{ridge}/artifacts"] * 2
-    versions = told["versions"]
-    assert isinstance(versions, list)
     assert str(told["model"]).startswith(model)
     assert told["models"] == [told["model"]]
     assert told["download"] == told["model"]
     assert str(told["trace"]).startswith(f"{home(repository)}/traces/tr-")
-    assert {told["version"], told["latest"], *versions} <= {
+    assert {told["version"], told["latest"], *told["versions"]} <= {
         told["model"],
         f"models:/{str(told['model']).split('/')[-2]}",
     }
@@ -127,9 +78,9 @@ class Training:
     """A checkout in which a training went on, and what the training told."""
 
     checkout: Path
-    told: dict[str, object]
+    told: dict[str, Any]
 
-    def meta(self, path: str) -> dict[str, object]:
+    def meta(self, path: str) -> dict[str, Any]:
         loaded = yaml.safe_load((self.checkout / "mlruns" / path / "meta.yaml").read_text(encoding="utf-8"))
         assert isinstance(loaded, dict)
         return loaded
@@ -138,7 +89,7 @@ class Training:
 @pytest.fixture(scope="module")
 def training(history: History, tmp_path_factory: pytest.TempPathFactory) -> Training:
     checkout = history.clone(tmp_path_factory.mktemp("training") / "checkout of mine")
-    return Training(checkout=checkout, told=history.run(checkout, GO_ON).told)
+    return Training(checkout=checkout, told=history.run(checkout, PROGRAMS / "go_on_training.py").told)
 
 
 def test_training_goes_on_in_the_checkout(training: Training) -> None:
@@ -170,12 +121,9 @@ def test_training_leaves_new_files_that_name_no_machine(training: Training) -> N
 
 
 def test_what_was_logged_in_the_checkout_can_be_persisted(training: Training) -> None:
-    persist = [sys.executable, str(PROJECT / "scripts/persist.py"), "--fail-on-error", "--dry-run", "--json"]
+    done = python(training.checkout, SCRIPTS / "persist.py", "--fail-on-error", "--dry-run", "--json")
 
-    done = subprocess.run(persist, cwd=training.checkout, capture_output=True, text=True, check=False)
-
-    assert done.returncode == 0, done.stderr
-    outcome = json.loads(done.stdout)
+    outcome = json_object(done.stdout)
     assert (outcome["runs_added"], outcome["run_id"]) == (2, training.told["run"])
 
 
@@ -191,16 +139,9 @@ def test_what_was_logged_opens_where_the_checkout_moves_to(
 
 
 def test_a_store_that_is_no_history_stays_mlflows_own(history: History, tmp_path: Path) -> None:
-    program = """
-import json, sys, mlflow
-mlflow.set_tracking_uri(sys.argv[1])
-with mlflow.start_run() as run:
-    mlflow.log_text("x", "x.txt")
-print(json.dumps({"uri": run.info.artifact_uri, "run": run.info.run_id}))
-"""
     store = tmp_path / "elsewhere/store"
 
-    told = history.run(tmp_path, program, store.as_uri()).told
+    told = history.run(tmp_path, PROGRAMS / "log_one_run.py", store.as_uri()).told
 
     assert told["uri"] == (store / f"0/{told['run']}/artifacts").as_uri()
     meta = yaml.safe_load((store / f"0/{told['run']}/meta.yaml").read_text(encoding="utf-8"))
@@ -209,29 +150,13 @@ print(json.dumps({"uri": run.info.artifact_uri, "run": run.info.run_id}))
 
 
 def test_folders_that_git_dropped_are_not_missed(history: History, repository: Path) -> None:
-    program = """
-import json, sys, mlflow
-with mlflow.start_run():
-    pass
-client = mlflow.MlflowClient()
-run = client.get_run(sys.argv[1])
-told = {"history": client.get_metric_history(sys.argv[1], "loss"), "artifacts": client.list_artifacts(sys.argv[1])}
-with mlflow.start_run(run_id=sys.argv[1]):
-    mlflow.log_metric("loss", 1.0)
-    mlflow.log_param("alpha", 1)
-    mlflow.set_tag("mine", "yes")
-    mlflow.log_text("x", "x.txt")
-run = client.get_run(sys.argv[1])
-print(json.dumps({**told, "metrics": run.data.metrics, "params": run.data.params, "tag": run.data.tags["mine"],
-    "now": [each.path for each in client.list_artifacts(sys.argv[1])]}))
-"""
     bare = runs(repository)["bare"]
     (bare / "metrics").unlink()  # the link that stands for the empty folder
     for name in (".metrics", "params", "artifacts", "tags"):
         shutil.rmtree(bare / name)
     shutil.rmtree(repository / "mlruns/0")  # the default experiment, which a history need not have
 
-    told = history.run(repository, program, bare.name).told
+    told = history.run(repository, PROGRAMS / "log_into_missing_folders.py", bare.name).told
 
     assert told == {
         "history": [], "artifacts": [], "metrics": {"loss": 1.0}, "params": {"alpha": "1"}, "tag": "yes",
@@ -242,27 +167,15 @@ print(json.dumps({**told, "metrics": run.data.metrics, "params": run.data.params
 
 
 def test_a_history_can_be_browsed_without_write_access(history: History, repository: Path, tmp_path: Path) -> None:
-    program = f"""{FIND}
-from mlflow.entities import ViewType
-all_experiments = client.search_experiments(view_type=ViewType.ALL)
-try:
-    client.set_tag(run.info.run_id, "a", "b")
-except Exception as error:
-    refused = f"{{type(error).__name__}}: {{error}}"
-print(json.dumps({{
-    "note": mlflow.artifacts.load_text(f"runs:/{{run.info.run_id}}/notes/note.txt"),
-    "experiments": [each.name for each in all_experiments],
-    "registered": [each.name for each in client.search_registered_models()],
-    "refused": refused,
-}}))
-"""
     shutil.rmtree(repository / "mlruns/models")
     before = sorted(path for path in repository.rglob("*") if ".git" not in path.parts)
 
-    told = history.run(tmp_path, program, (repository / "mlruns").as_uri(), before=_read_only(repository)).told
+    told = history.run(
+        tmp_path, PROGRAMS / "browse_read_only.py", (repository / "mlruns").as_uri(), before=_read_only(repository)
+    ).told
 
     assert told["note"] == "a note"
-    assert set(told["experiments"]) >= {"houses"}  # type: ignore[call-overload]
+    assert set(told["experiments"]) >= {"houses"}
     assert told["registered"] == []
     assert "Read-only file system" in str(told["refused"]) or "Permission denied" in str(told["refused"])
     assert sorted(path for path in repository.rglob("*") if ".git" not in path.parts) == before
@@ -284,19 +197,12 @@ def _read_only(folder: Path) -> tuple[str, ...]:
 
 
 def test_malformed_files_hide_nothing_else(history: History, repository: Path) -> None:
-    program = """
-import json, mlflow
-for _ in range(2):
-    found = mlflow.search_runs(search_all_experiments=True, output_format="list")
-models = mlflow.search_logged_models(experiment_ids=[found[0].info.experiment_id], output_format="list")
-print(json.dumps({"runs": {run.info.run_name: run.data.metrics for run in found}, "models": len(models)}))
-"""
     ridge, bare = runs(repository)["ridge"], runs(repository)["bare"]
     (model,) = experiment(repository).glob("models/m-*")
     for bad in (ridge / "metrics/loss", bare / "meta.yaml", model / "metrics/val_rmse"):
         bad.write_text("<<<<<<< HEAD\n1 2.5 3\n=======\n", encoding="utf-8")
 
-    done = history.run(repository, program)
+    done = history.run(repository, PROGRAMS / "search_twice.py")
 
     assert done.told == {"runs": {"ridge": {"val_rmse": 2.5}}, "models": 1}
     for named in (ridge / "metrics/loss", bare, model):
@@ -311,17 +217,14 @@ def test_the_ui_shows_a_history(history: History, repository: Path, tmp_path: Pa
         (repository, ()) if bare else (elsewhere, ("--backend-store-uri", (repository / "mlruns").as_uri()))
     )
 
-    with history.ui(cwd, *arguments) as address:
-        api = f"{address}/ajax-api/2.0/mlflow"
+    with history.ui(cwd, *arguments) as server:
+        api = f"{server.address}/ajax-api/2.0/mlflow"
         experiments = ask(f"{api}/experiments/search", max_results=10)["experiments"]
         (houses,) = [each for each in experiments if each["name"] == "houses"]
         found = ask(f"{api}/runs/search", experiment_ids=[houses["experiment_id"]])["runs"]
         (ridge,) = [run["info"] for run in found if run["info"]["run_name"] == "ridge"]
         listed = ask(f"{api}/artifacts/list?run_id={ridge['run_id']}&path=notes")["files"]
-        with urllib.request.urlopen(  # noqa: S310 - the loopback
-            f"{address}/get-artifact?path=notes/note.txt&run_uuid={ridge['run_id']}", timeout=60
-        ) as answer:
-            note = answer.read()
+        note = fetch(f"{server.address}/get-artifact?path=notes/note.txt&run_uuid={ridge['run_id']}")
         models = ask(f"{api}/logged-models/search", experiment_ids=[houses["experiment_id"]])["models"]
         model = models[0]["info"]["model_id"]
         kept = ask(f"{api}/logged-models/{model}/artifacts/directories")["files"]
@@ -336,44 +239,20 @@ def test_the_ui_shows_a_history(history: History, repository: Path, tmp_path: Pa
 
 
 def test_an_unknown_mlflow_keeps_its_own_store(history: History, repository: Path) -> None:
-    program = """
-import json, warnings
-import mlflow, mlflow.store.tracking.file_store
-del mlflow.entities.LoggedModel
-with warnings.catch_warnings(record=True) as caught:
-    warnings.simplefilter("always")
-    try:
-        mlflow.MlflowClient().search_experiments()
-    except mlflow.MlflowException as error:
-        refused = str(error)
-print(json.dumps({"refused": refused, "warned": [str(each.message) for each in caught]}))
-"""
-    told = history.run(repository, program).told
+    told = history.run(repository, PROGRAMS / "search_with_unknown_mlflow.py").told
 
     assert "maintenance mode" in str(told["refused"])
-    (warned,) = [each for each in told["warned"] if "mlflow-git-persistence" in each]  # type: ignore[attr-defined]
+    (warned,) = [each for each in told["warned"] if "mlflow-git-persistence" in each]
     assert "LoggedModel" in warned
 
 
 def test_threads_that_make_stores_leave_the_flag_as_it_was(history: History, tmp_path: Path) -> None:
-    program = """
-import json, os, threading
-import mlflow
-def make(number):
-    mlflow.MlflowClient(f"file:./store-{number}").search_experiments()
-threads = [threading.Thread(target=make, args=(number,)) for number in range(16)]
-[thread.start() for thread in threads]
-[thread.join() for thread in threads]
-print(json.dumps({"flag": os.environ.get("MLFLOW_ALLOW_FILE_STORE"), "stores": len(os.listdir("."))}))
-"""
-    assert history.run(tmp_path, program).told == {"flag": None, "stores": 16}
+    assert history.run(tmp_path, PROGRAMS / "make_stores_in_threads.py").told == {"flag": None, "stores": 16}
 
 
 def test_looking_at_the_package_imports_no_mlflow() -> None:
     program = "import sys, mlpipeline.mlflow_plugin, mlpipeline.mlflow_plugin.places; print('mlflow' in sys.modules)"
-    scripts = PROJECT / "scripts"
-    done = subprocess.run([sys.executable, "-c", program], cwd=scripts, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"
+    assert python(SCRIPTS, "-c", program).stdout.strip() == "False"
 
 
 def test_the_wheel_holds_the_plugin(tmp_path: Path) -> None:

@@ -2,33 +2,38 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mlpipeline.cli.history import main as history
 from support import mlstore
-from support.histories import Command, Persisted, items
+from support.histories import HistoryCommand, Persisted
 
 
-def ids(outputs: dict[str, object]) -> list[str]:
-    return [run["run_id"] for run in items(outputs, "runs")]
+def ids(outputs: dict[str, Any]) -> list[str]:
+    return [run["run_id"] for run in outputs["runs"]]
 
 
-def test_runs_are_listed_by_rank(three_runs: Path, command: Command) -> None:
-    told = command("list", "--repository", str(three_runs))
+def test_runs_are_listed_by_rank(three_runs: Path, history_command: HistoryCommand) -> None:
+    told = history_command("list", "--repository", str(three_runs))
 
     assert ids(told) == ["1" * 32, "2" * 32, "0" * 32]
     assert (told["total"], told["excluded"]) == (3, {})
 
 
-def test_the_best_may_be_the_highest(three_runs: Path, command: Command) -> None:
-    told = command("list", "--repository", str(three_runs), "--mode", "max", "--limit", "2")
+def test_the_best_may_be_the_highest(three_runs: Path, history_command: HistoryCommand) -> None:
+    told = history_command("list", "--repository", str(three_runs), "--mode", "max", "--limit", "2")
 
     assert ids(told) == ["0" * 32, "2" * 32]
 
 
-def test_by_time_the_newest_comes_first(three_runs: Path, command: Command) -> None:
-    assert ids(command("list", "--repository", str(three_runs), "--order", "time")) == ["2" * 32, "1" * 32, "0" * 32]
+def test_by_time_the_newest_comes_first(three_runs: Path, history_command: HistoryCommand) -> None:
+    assert ids(history_command("list", "--repository", str(three_runs), "--order", "time")) == [
+        "2" * 32,
+        "1" * 32,
+        "0" * 32,
+    ]
 
 
 def test_what_cannot_be_promoted_is_counted_and_with_all_named(
@@ -53,44 +58,48 @@ def test_what_cannot_be_promoted_is_counted_and_with_all_named(
     assert rows == {"b" * 32: "not-finite", "c" * 32: "not-finished"}
 
 
-def test_one_experiment(store: Path, persisted: Persisted, command: Command) -> None:
+def test_one_experiment(store: Path, persisted: Persisted, history_command: HistoryCommand) -> None:
     mlstore.write_run(store, run_id="a" * 32, experiment="one", experiment_id="1")
     mlstore.write_run(store, run_id="b" * 32, experiment="two", experiment_id="2")
     clone = persisted(store)
 
-    told = command("list", "--repository", str(clone), "--experiment", "two", "--all")
+    told = history_command("list", "--repository", str(clone), "--experiment", "two", "--all")
 
     assert (ids(told), told["total"]) == (["b" * 32], 1)
 
 
-def test_a_run_that_was_not_persisted_yet_counts_too(three_runs: Path, command: Command) -> None:
+def test_a_run_that_was_not_persisted_yet_counts_too(three_runs: Path, history_command: HistoryCommand) -> None:
     """Its model still lies in its own folder."""
     mlstore.write_run(three_runs / "mlruns", run_id="9" * 32, value=0.5, experiment="new", experiment_id="77")
 
-    assert ids(command("list", "--repository", str(three_runs)))[0] == "9" * 32
+    assert ids(history_command("list", "--repository", str(three_runs)))[0] == "9" * 32
 
 
-def test_a_subfolder_and_a_monorepo(three_runs: Path, command: Command) -> None:
+def test_a_subfolder_and_a_monorepo(three_runs: Path, history_command: HistoryCommand) -> None:
     (three_runs / "backend").mkdir()
     (three_runs / "mlruns").rename(three_runs / "backend" / "mlruns")
 
-    told = command("list", "--repository", str(three_runs / "backend"), "--root", "backend", "--all")
+    told = history_command("list", "--repository", str(three_runs / "backend"), "--root", "backend", "--all")
 
     assert told["total"] == 3
 
 
 @pytest.mark.parametrize("root", ["missing", "..", "/"])
-def test_a_root_outside_of_the_repository_is_refused(three_runs: Path, command: Command, root: str) -> None:
-    told = command("list", "--repository", str(three_runs), "--root", root, code=2)
+def test_a_root_outside_of_the_repository_is_refused(
+    three_runs: Path, history_command: HistoryCommand, root: str
+) -> None:
+    told = history_command("list", "--repository", str(three_runs), "--root", root, code=2)
 
     assert "is no folder inside" in str(told["reason"])
 
 
-def test_no_history_is_said_plainly(tmp_path: Path, command: Command) -> None:
-    assert "there is no folder 'mlruns'" in str(command("list", "--repository", str(tmp_path), code=2)["reason"])
+def test_no_history_is_said_plainly(tmp_path: Path, history_command: HistoryCommand) -> None:
+    assert "there is no folder 'mlruns'" in str(
+        history_command("list", "--repository", str(tmp_path), code=2)["reason"]
+    )
 
 
-def test_show_tells_everything(store: Path, persisted: Persisted, command: Command) -> None:
+def test_show_tells_everything(store: Path, persisted: Persisted, history_command: HistoryCommand) -> None:
     run = mlstore.write_run(
         store,
         run_id="ab" * 16,
@@ -104,13 +113,13 @@ def test_show_tells_everything(store: Path, persisted: Persisted, command: Comma
     mlstore.write_run(store, run_id="cd" * 16)
     clone = persisted(store)
 
-    told = command("show", "aba", "--repository", str(clone))
+    told = history_command("show", "aba", "--repository", str(clone))
 
     assert told["metrics"] == {"val_rmse": 4.0, "loss": "inf"}
     assert told["params"] == {"alpha": "0.5"}
     assert told["tags"] == {"model_type": "ridge", "note": "x"}
     assert told["artifacts"] == [{"path": "plot.png", "bytes": 5}]
-    (model,) = items(told, "models")
+    (model,) = told["models"]
     assert (model["status"], model["name"]) == ("READY", "model")
     assert model["size"] == sum(path.stat().st_size for path in (clone / model["folder"]).iterdir())
     described = told["run"]
@@ -121,11 +130,11 @@ def test_show_tells_everything(store: Path, persisted: Persisted, command: Comma
     assert meta["user_id"] == "somebody"
 
 
-def test_show_wants_one_run(three_runs: Path, command: Command) -> None:
+def test_show_wants_one_run(three_runs: Path, history_command: HistoryCommand) -> None:
     mlstore.write_run(three_runs / "mlruns", run_id="0" * 31 + "1")
 
-    assert "begin with '000'" in str(command("show", "000", "--repository", str(three_runs), code=2)["reason"])
-    assert "No run" in str(command("show", "f", "--repository", str(three_runs), code=2)["reason"])
+    assert "begin with '000'" in str(history_command("show", "000", "--repository", str(three_runs), code=2)["reason"])
+    assert "No run" in str(history_command("show", "f", "--repository", str(three_runs), code=2)["reason"])
 
 
 def test_a_terminal_does_not_obey_a_run(store: Path, persisted: Persisted, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,5 @@
 """A history as its users have it: persisted by a job, cloned elsewhere; and one that MLflow itself logged."""
 
-import json
 import os
 import shutil
 from collections.abc import Callable
@@ -13,24 +12,22 @@ from mlpipeline.cli import persist as persisting
 from mlpipeline.cli.history import main as history
 from mlpipeline.ui_cache import cache
 from support import gitrepo, mlstore, processes
-from support.processes import PROGRAMS
+from support.processes import PROGRAMS, json_object
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
 QUIET = {"MLFLOW_ALLOW_FILE_STORE": "true", "MLFLOW_DISABLE_TELEMETRY": "true"}
 
-LOG = PROGRAMS / "log_of_every_kind.py"
 
-
-def python(cwd: Path, *arguments: str | Path, **environ: str) -> str:
+def python(cwd: Path, *arguments: str | Path, **variables: str) -> str:
     """Run this Python in a folder, with MLflow's file store allowed; its standard output."""
-    return processes.python(cwd, *arguments, environ={**os.environ, **QUIET, **environ}).stdout
+    return processes.python(cwd, *arguments, environ={**os.environ, **QUIET, **variables}).stdout
 
 
 @pytest.fixture(scope="session")
 def logged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store that MLflow wrote: runs, datasets, a logged and registered model, a trace with assessments."""
     folder = tmp_path_factory.mktemp("logged")
-    python(folder, LOG, MLFLOW_TRACKING_URI="file:./mlruns", MLFLOW_ENABLE_ASYNC_TRACE_LOGGING="false")
+    program = PROGRAMS / "log_of_every_kind.py"
+    python(folder, program, MLFLOW_TRACKING_URI="file:./mlruns", MLFLOW_ENABLE_ASYNC_TRACE_LOGGING="false")
     return folder / "mlruns"
 
 
@@ -77,26 +74,18 @@ def three_runs(store: Path, persisted: Persisted) -> Path:
     return persisted(store)
 
 
-Command = Callable[..., dict[str, object]]
-
-
-def items(outputs: dict[str, object], name: str) -> list[Any]:
-    """One of the lists in what `history.py` printed."""
-    found = outputs[name]
-    assert isinstance(found, list)
-    return found
+HistoryCommand = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
-def command(capsys: pytest.CaptureFixture[str]) -> Command:
-    """Call `history.py` with `--json`; what it printed."""
+def history_command(capsys: pytest.CaptureFixture[str]) -> HistoryCommand:
+    """Call `history.py` with `--json`; returns what it printed."""
 
-    def call(*arguments: str, code: int = 0) -> dict[str, object]:
+    def call(*arguments: str, code: int = 0) -> dict[str, Any]:
         capsys.readouterr()
         ended = history.main([*arguments, "--json"])
-        told = capsys.readouterr()
-        assert ended == code, told.err
-        outputs: dict[str, object] = json.loads(told.out)
-        return outputs
+        printed = capsys.readouterr()
+        assert ended == code, printed.err
+        return json_object(printed.out)
 
     return call

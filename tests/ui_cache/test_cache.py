@@ -14,7 +14,7 @@ from mlpipeline.ui_cache import cache
 from mlpipeline.ui_cache.entries import Entry
 from mlpipeline.ui_cache.rows import LARGEST, Rows, rows
 from support import mlstore
-from support.histories import Command, Persisted, python
+from support.histories import HistoryCommand, Persisted, python
 from support.processes import PROGRAMS
 
 pytestmark = pytest.mark.usefixtures("quick_tables")
@@ -270,20 +270,20 @@ def test_of_two_copies_of_a_run_one_may_go(tmp_path: Path, file: Path) -> None:
     assert asked(file, "SELECT count(*) FROM metrics WHERE run_uuid = ?", run) == [(1,)]
 
 
-def test_the_cache_is_in_no_checkout(three_runs: Path, command: Command) -> None:
-    told = command("ui", "--refresh-only", "--repository", str(three_runs))
+def test_the_cache_is_in_no_checkout(three_runs: Path, history_command: HistoryCommand) -> None:
+    told = history_command("ui", "--refresh-only", "--repository", str(three_runs))
 
     assert Path(str(told["cache"])).is_relative_to(three_runs.resolve() / ".git" / "mlflow-persistence")
     assert (told["read"], told["rebuilt"]) == (7, True)
 
 
 def test_a_history_without_git_has_its_cache_elsewhere(
-    tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, history_command: HistoryCommand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
     mlstore.write_run(tmp_path / "plain" / "mlruns")
 
-    told = command("ui", "--refresh-only", "--repository", str(tmp_path / "plain"))
+    told = history_command("ui", "--refresh-only", "--repository", str(tmp_path / "plain"))
 
     assert Path(str(told["cache"])).is_relative_to(tmp_path / "caches" / "mlflow-persistence")
     assert [path.name for path in (tmp_path / "plain").iterdir()] == ["mlruns"]
