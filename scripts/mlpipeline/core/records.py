@@ -9,6 +9,8 @@ from mlpipeline.core.edits import Content
 
 RUN_STATUS = {1: "RUNNING", 2: "SCHEDULED", 3: "FINISHED", 4: "FAILED", 5: "KILLED"}
 
+MODEL_PENDING = 1
+
 MODEL_READY = 2
 
 

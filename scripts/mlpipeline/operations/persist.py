@@ -7,7 +7,6 @@ from pathlib import Path
 
 from mlpipeline.core.edits import Tree
 from mlpipeline.core.outcome import Outcome
-from mlpipeline.core.ranking import Rule
 from mlpipeline.core.records import Incoming, Kind
 from mlpipeline.core.settings import PersistSettings
 from mlpipeline.history import merge, reader
@@ -20,7 +19,7 @@ from mlpipeline.publishing.wording import plural
 from mlpipeline.repo.checkout import Checkout
 from mlpipeline.repo.tree import GitTree
 from mlpipeline.sources.address import Source, source_of
-from mlpipeline.sources.known import Known, RecordState
+from mlpipeline.sources.known import Known, known_records
 from mlpipeline.sources.read import read
 
 
@@ -108,9 +107,7 @@ class _Job:
         """
         if self._read is None:
             self.say(f"Reading runs from {self.where}")
-            incoming = self._incoming(
-                Known(folder=self._known_folders(tip).__contains__, record=self._known_records(tip))
-            )
+            incoming = self._incoming(self._known(tip))
             runs = sum(record.kind is Kind.RUN for record in incoming.records)
             self.say(f"Found {plural(runs, 'run')} to compare with the branch")
             self._read = Contribution(incoming=incoming, subject=self._subject)
@@ -143,6 +140,11 @@ class _Job:
     def _incoming(self, known: Known) -> Incoming:
         return storable(read(self.source, known, downloads=self.downloads, say=self.say))
 
+    def _known(self, tip: Tree) -> Known:
+        if self.source.kind == "folder":
+            return Known(folder=self._known_folders(tip).__contains__)
+        return Known(record=known_records(tip))
+
     def _known_folders(self, tip: Tree) -> frozenset[Path]:
         """Folders of the store that need not be read: in the checkout as the index has them, and as the tip has them.
 
@@ -167,28 +169,6 @@ class _Job:
             if tip.files.get(path, "") != clean.get(path):
                 doubtful.add(record)
         return frozenset(folder for record, folder in folders.items() if record not in doubtful)
-
-    def _known_records(self, tip: Tree) -> Callable[[RecordState], bool]:
-        """Tell records of a database or a server that need not be read.
-
-        They are those that the tip has, but for runs that had not ended there, and runs that were deleted, restored or
-        tagged since.
-        """
-        if self.source.kind == "folder":
-            return lambda _: False
-        ids = {record for path in tip.files if (record := record_of(path)[0])}
-        runs = {run.run_id: run for run in reader.candidates(tip, Rule())}
-
-        def is_known(state: RecordState) -> bool:
-            run = runs.get(state.id)
-            if run is None:
-                return state.id in ids
-            tags = (
-                tip.files.get(f"{run.folder}/tags/{name}") == tip.blob_id(text) for name, text in state.tags.items()
-            )
-            return run.end_time is not None and run.deleted == state.deleted and all(tags)
-
-        return is_known
 
     @property
     def _is_own(self) -> bool:

@@ -1,37 +1,64 @@
 """Tell which records a history is known to hold as they are, so that a source need not read them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlpipeline.core.edits import Tree, differs
+from mlpipeline.core.records import MODEL_PENDING, Kind, Record
+from mlpipeline.history.paths import FOLDERS, METADATA, record_of
+from mlpipeline.history.stored import record_files
 
-@dataclass(frozen=True, kw_only=True)
-class RecordState:
-    """What a source knows of a record before it has read all of it.
+KnownFolder = Callable[[Path], bool]
+"""True for the folder of a record of a file store."""
 
-    Attributes:
-        id: of a run, a logged model or a trace.
-        deleted: whether it is a deleted run.
-        tags: text by name; of a run alone.
-    """
+KnownRecord = Callable[[Record], bool]
+"""True for a record of a database or a server.
 
-    id: str
-    deleted: bool = False
-    tags: Mapping[str, bytes]
+It is asked with what is cheap to list, which is the description and the tags, of a trace also `request_metadata/` and
+`assessments/`; for true, the rest is not read: metrics, params, inputs, outputs and artifacts.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Known:
-    """What need not be read.
+    """What need not be read."""
 
-    Attributes:
-        folder: true for the folder of a record of a file store.
-        record: true for a record of a database or a server.
-    """
-
-    folder: Callable[[Path], bool] = lambda _: False
-    record: Callable[[RecordState], bool] = lambda _: False
+    folder: KnownFolder = lambda _: False
+    record: KnownRecord = lambda _: False
 
 
 NOTHING = Known()
 """For whom all of a source is new."""
+
+
+def known_records(tip: Tree) -> KnownRecord:
+    """Tell records that need not be read: those that have ended, and that a tree holds as they are listed.
+
+    The form in which a record would be stored is compared by id, so that none of the tree's blobs is read. What a
+    record gets after its end while its description and its tags stay, such as another artifact, is not seen.
+    """
+    folders: dict[str, str] = {}
+    for path in tip.files:
+        record, folder = record_of(path)
+        if record is not None and folder is not None:
+            folders[record] = folder
+
+    def is_known(listed: Record) -> bool:
+        folder = folders.get(listed.id)
+        if folder is None or not _has_ended(listed):
+            return False
+        place = folder.removeprefix(f"{METADATA}/").removesuffix(f"/{FOLDERS[listed.kind]}{listed.id}")
+        return not any(differs(tip, path, content) for path, content in record_files(listed, place).items())
+
+    return is_known
+
+
+def _has_ended(record: Record) -> bool:
+    match record.kind:
+        case Kind.RUN:
+            return record.meta["end_time"] is not None
+        case Kind.LOGGED_MODEL:
+            return record.meta["status"] != MODEL_PENDING
+        case Kind.TRACE:
+            return record.meta.get("state") != "IN_PROGRESS"

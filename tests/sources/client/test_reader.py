@@ -12,7 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
@@ -27,7 +27,7 @@ from mlpipeline.history.paths import METADATA, metadata_folder
 from mlpipeline.history.stored import record_files
 from mlpipeline.sources.client import listing
 from mlpipeline.sources.client import reader as client
-from mlpipeline.sources.known import Known, RecordState
+from mlpipeline.sources.known import Known
 from support.processes import PROJECT, SCRIPTS, python
 from support.servers import free_port, mlflow_server
 
@@ -337,8 +337,8 @@ def test_pages_are_followed_to_the_end(
     ids = {each.id for each in everything.records}
     seen: set[str] = set()
 
-    def known(state: RecordState) -> bool:
-        seen.add(state.id)
+    def known(record: Record) -> bool:
+        seen.add(record.id)
         return True
 
     incoming = read(tracking.uri, tmp_path, known=Known(record=known))
@@ -351,10 +351,27 @@ def test_pages_are_followed_to_the_end(
 def test_known_records_are_passed_over(tracking: Tracking, tmp_path: Path) -> None:
     wanted = tracking.ids["model"]
 
-    incoming = read(tracking.uri, tmp_path, known=Known(record=lambda state: state.id != wanted))
+    incoming = read(tracking.uri, tmp_path, known=Known(record=lambda record: record.id != wanted))
 
     assert [each.id for each in incoming.records] == [wanted]
     assert {each.name for each in tmp_path.iterdir()} == {"models"}
+
+
+def test_known_is_asked_with_the_description_and_the_tags(
+    everything: Incoming, tracking: Tracking, tmp_path: Path
+) -> None:
+    listed: dict[str, Record] = {}
+
+    def known(record: Record) -> bool:
+        listed[record.id] = record
+        return True
+
+    read(tracking.uri, tmp_path, known=Known(record=known))
+
+    for whole in everything.records:
+        cheap = ("tags/", "request_metadata/", "assessments/")
+        files = {path: content for path, content in whole.files.items() if path.startswith(cheap)}
+        assert listed[whole.id] == replace(whole, files=files)
 
 
 def test_nothing_reaches_standard_output_and_progress_is_told(

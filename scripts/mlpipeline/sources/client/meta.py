@@ -7,14 +7,17 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from mlpipeline.core.records import (
-    Kind,
-)
+import yaml
+
+from mlpipeline.core.documents import dump_yaml
+from mlpipeline.core.records import Kind, Record
 from mlpipeline.sources import shapes
-from mlpipeline.sources.known import RecordState
 
 Entity = Any
 """An object of MLflow's client; MLflow is imported late, so its types are not at hand."""
+
+SPANS_TAG = "mlflow.trace.spansLocation"
+"""The tag of a trace that says who holds its spans."""
 
 
 def run_meta(info: Entity) -> dict[str, object]:
@@ -30,6 +33,37 @@ def run_meta(info: Entity) -> dict[str, object]:
         end_time=info.end_time,
         user_id=info.user_id,
     )
+
+
+def logged_model_meta(model: Entity) -> dict[str, object]:
+    """Describe a logged model as `meta.yaml` does."""
+    meta = {key: value for key, value in model.to_dictionary().items() if key not in ("tags", "params", "metrics")}
+    return without_blanks(meta, "status_message", "model_type", "source_run_id")
+
+
+def trace_meta(info: Entity) -> dict[str, object]:
+    """Describe a trace as `trace_info.yaml` does."""
+    return {key: value for key, value in info.to_dict().items() if key not in ("tags", "trace_metadata", "assessments")}
+
+
+def trace_files(info: Entity) -> tuple[dict[str, bytes], list[str]]:
+    """Give a trace's tags, metadata and assessments.
+
+    Returns:
+        Files by path; and the names of assessments whose value has no form that a file store can hold.
+    """
+    # To a file store spans are an artifact; the tag would have MLflow look for them in a database.
+    files = tag_files({key: value for key, value in info.tags.items() if key != SPANS_TAG})
+    files |= {f"request_metadata/{key}": encoded(value) for key, value in info.trace_metadata.items()}
+    refused: list[str] = []
+    for assessment in info.assessments or ():
+        try:
+            document = dump_yaml({"valid": True, **assessment.to_dictionary()})
+        except yaml.YAMLError:
+            refused.append(assessment.name)
+        else:
+            files[f"assessments/{assessment.assessment_id}.yaml"] = document
+    return files, refused
 
 
 def registered_model_meta(model: Entity) -> dict[str, object]:
@@ -87,6 +121,11 @@ def model_id_of(version: Entity) -> str:
     return str(getattr(version, "model_id", None) or (source[1] if source else ""))
 
 
+def tag_files(tags: Mapping[str, object]) -> dict[str, bytes]:
+    """Give the files that hold some tags."""
+    return {f"tags/{key}": encoded(value) for key, value in tags.items()}
+
+
 def encoded(value: object) -> bytes:
     """Encode a value of a param or tag as a file holds it."""
     return ("" if value is None else str(value)).encode()
@@ -102,9 +141,13 @@ def without_blanks(values: Mapping[str, object], *keys: str) -> dict[str, object
     return {key: (value or None) if key in keys else value for key, value in values.items()}
 
 
-def record_state(kind: Kind, entity: Entity) -> RecordState:
-    """Give what a listing tells of a record."""
-    if kind is not Kind.RUN:
-        return RecordState(id=record_id_of(kind, entity), tags={})
-    tags = {key: encoded(value) for key, value in entity.data.tags.items()}
-    return RecordState(id=entity.info.run_id, deleted=entity.info.lifecycle_stage == "deleted", tags=tags)
+def listed_record(kind: Kind, entity: Entity, experiment: str) -> Record:
+    """Give what a listing tells of a record: its description and its tags, of a trace all but its spans."""
+    match kind:
+        case Kind.RUN:
+            meta, files = run_meta(entity.info), tag_files(entity.data.tags)
+        case Kind.LOGGED_MODEL:
+            meta, files = logged_model_meta(entity), tag_files(entity.tags)
+        case Kind.TRACE:
+            meta, files = trace_meta(entity.info), trace_files(entity.info)[0]
+    return Record(kind=kind, id=record_id_of(kind, entity), experiment=experiment, meta=meta, files=files)

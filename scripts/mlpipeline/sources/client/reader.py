@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-import yaml
-
 from mlpipeline.core.documents import dump_yaml
 from mlpipeline.core.records import (
+    MODEL_PENDING,
     Experiment,
     Incoming,
     Kind,
@@ -37,15 +36,20 @@ from mlpipeline.sources.client.errors import (
 )
 from mlpipeline.sources.client.listing import PAGE, all_stages, names_listed, paged, search_traces
 from mlpipeline.sources.client.meta import (
+    SPANS_TAG,
     Entity,
     encoded,
     is_plain,
+    listed_record,
+    logged_model_meta,
     metric_line,
     model_id_of,
     record_id_of,
-    record_state,
     registered_model_meta,
     run_meta,
+    tag_files,
+    trace_files,
+    trace_meta,
     version_meta,
     without_blanks,
 )
@@ -72,11 +76,7 @@ _UNSUPPORTED_IN_EXPERIMENTS = {"scorer": "list_scorers", "review queue": "list_r
 Label schemas are not asked for: a server makes one as soon as they are.
 """
 
-_SPANS_TAG = "mlflow.trace.spansLocation"
-
 _SPANS_OF_STORE = ("TRACKING_STORE", "ARCHIVE_REPO")
-
-_MODEL_PENDING = 1
 
 
 def read(
@@ -177,7 +177,7 @@ class _Reader:
 
     def _experiment(self, experiment: Entity) -> Experiment:
         meta = {key: value for key, value in dict(experiment).items() if key != "tags" and is_plain(value)}
-        tags = {f"tags/{key}": encoded(value) for key, value in experiment.tags.items()}
+        tags = tag_files(experiment.tags)
         files = self._fit(f"experiment '{experiment.name}'", tags, experiment.name)
         datasets = self.datasets.get(experiment.experiment_id, {})
         return Experiment(
@@ -198,7 +198,7 @@ class _Reader:
             for entity in self._list(kind, experiment, partial(listing, [experiment.experiment_id])):
                 record_id = record_id_of(kind, entity)
                 self.listed.add(record_id)
-                if not self.known.record(record_state(kind, entity)):
+                if not self.known.record(listed_record(kind, entity, experiment.name)):
                     yield partial(self._read_record, kind, entity, experiment.name)
 
     def _list(self, kind: Kind, experiment: Entity, listing: Callable[..., Entity]) -> list[Entity]:
@@ -247,7 +247,7 @@ class _Reader:
         info, run_id = run.info, run.info.run_id
         where = f"run {run_id}"
         small = {f"params/{key}": encoded(value) for key, value in run.data.params.items()}
-        small |= {f"tags/{key}": encoded(value) for key, value in run.data.tags.items()}
+        small |= tag_files(run.data.tags)
         small |= self._inputs(run)
         for output in run.outputs.model_outputs if run.outputs else ():
             small[f"outputs/{output.model_id}/meta.yaml"] = shapes.output_yaml(output.model_id, step=output.step)
@@ -293,23 +293,20 @@ class _Reader:
 
     def _logged_model(self, model: Entity, experiment: str) -> Record:
         where = f"logged model {model.model_id}"
-        meta = model.to_dictionary()
+        meta = logged_model_meta(model)
         small = {f"params/{key}": encoded(value) for key, value in model.params.items()}
-        small |= {f"tags/{key}": encoded(value) for key, value in model.tags.items()}
+        small |= tag_files(model.tags)
         metrics: dict[str, bytes] = defaultdict(bytes)
         for point in model.metrics or ():
             metrics[point.key] += metric_line(point, run_id=point.run_id)
         location = model.artifact_location or ""
         state = f"{meta['status']} {model.last_updated_timestamp} {location}"
-        place = ArtifactsPlace(location=location, state="" if meta["status"] == _MODEL_PENDING else state)
+        place = ArtifactsPlace(location=location, state="" if meta["status"] == MODEL_PENDING else state)
         return Record(
             kind=Kind.LOGGED_MODEL,
             id=model.model_id,
             experiment=experiment,
-            meta=without_blanks(
-                {key: value for key, value in meta.items() if key not in ("tags", "params", "metrics")},
-                *("status_message", "model_type", "source_run_id"),
-            ),
+            meta=meta,
             files={
                 **self._fit(where, small | self._sound(Kind.LOGGED_MODEL, where, metrics), experiment),
                 **self._artifacts(Kind.LOGGED_MODEL, model.model_id, experiment, where=place),
@@ -319,22 +316,13 @@ class _Reader:
     def _trace(self, trace: Entity, experiment: str) -> Record:
         info = trace.info
         where = f"trace {info.trace_id}"
-        meta = info.to_dict()
-        tags = dict(meta.pop("tags", None) or {})
-        metadata = meta.pop("trace_metadata", None) or {}
-        location = tags.get(ARTIFACT_TAG, "")
-        in_store = tags.pop(_SPANS_TAG, "") in _SPANS_OF_STORE
-        meta.pop("assessments", None)
-        small = {f"tags/{key}": encoded(value) for key, value in tags.items()}
-        small |= {f"request_metadata/{key}": encoded(value) for key, value in metadata.items()}
-        for assessment in info.assessments or ():
-            try:
-                document = dump_yaml({"valid": True, **assessment.to_dictionary()})
-            except yaml.YAMLError:
-                reason = "its value has no form that a file store can hold."
-                self._refuse(f"assessment '{assessment.name}' of {where}", reason, experiment)
-            else:
-                small[f"assessments/{assessment.assessment_id}.yaml"] = document
+        meta = trace_meta(info)
+        location = info.tags.get(ARTIFACT_TAG, "")
+        in_store = info.tags.get(SPANS_TAG, "") in _SPANS_OF_STORE
+        small, refused = trace_files(info)
+        for name in refused:
+            reason = "its value has no form that a file store can hold."
+            self._refuse(f"assessment '{name}' of {where}", reason, experiment)
         state = f"{meta.get('state')} {meta.get('execution_duration_ms')} {location}"
         place = ArtifactsPlace(
             location=location,
@@ -416,7 +404,7 @@ class _Reader:
         where = f"registered model '{model.name}'"
         if is_unsafe(model.name) or "/" in model.name:
             return self._refuse(where, "no folder can have this name.")
-        tags = {f"tags/{key}": encoded(value) for key, value in {**model.tags, **hidden_tags}.items()}
+        tags = tag_files({**model.tags, **hidden_tags})
         self.models.append(
             RegisteredModel(
                 name=model.name,
@@ -430,7 +418,7 @@ class _Reader:
 
     def _version(self, where: str, version: Entity) -> ModelVersion:
         number = int(version.version)
-        tags = {f"tags/{key}": encoded(value) for key, value in version.tags.items()}
+        tags = tag_files(version.tags)
         location = version.source
         if model_id := model_id_of(version):
             logged = next((record for record in self.records if record.id == model_id), None)

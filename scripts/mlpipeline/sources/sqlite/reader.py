@@ -29,7 +29,7 @@ from mlpipeline.core.records import (
 )
 from mlpipeline.history.paths import FOLDERS, METADATA, RESERVED, is_id, is_unsafe
 from mlpipeline.sources import artifacts, shapes
-from mlpipeline.sources.known import NOTHING, Known, RecordState
+from mlpipeline.sources.known import NOTHING, Known
 from mlpipeline.sources.sqlite.rows import (
     ASSESSMENT,
     DATASET,
@@ -206,12 +206,11 @@ class _Reader:
     def _read_runs(self) -> None:
         select = self.tables.select
         tags = small_files(select("tags", "run_uuid", "key", "value"), "tags")
-        rows = self._unknown(select("runs", *RUN), tags)
-        metrics = select(
-            "metrics", "run_uuid", "key", "timestamp", "value", "is_nan", "step", unless_skipped="run_uuid"
-        )
-        points = metric_rows(metrics)
-        params = small_files(select("params", "run_uuid", "key", "value", unless_skipped="run_uuid"), "params")
+        rows = self._unknown(Kind.RUN, select("runs", *RUN), lambda row: run_description(row, tags[row[0]], {}))
+        owner = ("run_uuid",)
+        columns = ("key", "timestamp", "value", "is_nan", "step")
+        points = metric_rows(select("metrics", "run_uuid", *columns, unless_skipped=owner))
+        params = small_files(select("params", "run_uuid", "key", "value", unless_skipped=owner), "params")
         edges = self._edges()
         for row in rows:
             key = row["run_uuid"]
@@ -220,11 +219,17 @@ class _Reader:
 
     def _read_logged_models(self) -> None:
         select = self.tables.select
-        rows = self._unknown(select("logged_models", *LOGGED_MODEL))
-        metrics = select("logged_model_metrics", "model_id", "metric_name", *MODEL_POINT, unless_skipped="model_id")
-        points = metric_rows(metrics)
-        params = small_files(select("logged_model_params", "model_id", "param_key", "param_value"), "params")
         tags = small_files(select("logged_model_tags", "model_id", "tag_key", "tag_value"), "tags")
+        rows = self._unknown(
+            Kind.LOGGED_MODEL,
+            select("logged_models", *LOGGED_MODEL),
+            lambda row: logged_model_description(row, tags[row[0]], {}),
+        )
+        owner = ("model_id",)
+        metrics = select("logged_model_metrics", "model_id", "metric_name", *MODEL_POINT, unless_skipped=owner)
+        points = metric_rows(metrics)
+        texts = select("logged_model_params", "model_id", "param_key", "param_value", unless_skipped=owner)
+        params = small_files(texts, "params")
         for row in rows:
             key = row["model_id"]
             self._admit(
@@ -236,39 +241,53 @@ class _Reader:
 
     def _read_traces(self) -> None:
         select = self.tables.select
-        rows = self._unknown(select("trace_info", *TRACE))
         tags = small_files(select("trace_tags", "request_id", "key", "value"), "tags")
         metadata = small_files(select("trace_request_metadata", "request_id", "key", "value"), "request_metadata")
         assessments = self._assessments()
+
+        def small(row: sqlite3.Row) -> Small:
+            key = row["request_id"]
+            return {**tags[key], **metadata[key], **assessments[key]}
+
+        rows = self._unknown(
+            Kind.TRACE, select("trace_info", *TRACE), lambda row: trace_description(row, small(row), ())
+        )
         spans: dict[object, list[sqlite3.Row]] = defaultdict(list)
         columns = ("trace_id", "parent_span_id", "start_time_unix_nano", "content")
-        for row in select("spans", *columns, unless_skipped="trace_id"):
+        for row in select("spans", *columns, unless_skipped=("trace_id",)):
             if row["content"]:  # archiving empties it
                 spans[row["trace_id"]].append(row)
         for row in rows:
             key = row["request_id"]
-            small = {**tags[key], **metadata[key], **assessments[key]}
-            self._admit(Kind.TRACE, row, key, partial(trace_description, row, small, spans[key]))
+            self._admit(Kind.TRACE, row, key, partial(trace_description, row, small(row), spans[key]))
 
     def _unknown(
-        self, rows: Iterable[sqlite3.Row], run_tags: Mapping[object, Small] | None = None
+        self, kind: Kind, rows: Iterable[sqlite3.Row], listed: Callable[[sqlite3.Row], Described]
     ) -> list[sqlite3.Row]:
-        """Those of some records' rows that are not known; what belongs to the others is not selected from here on.
+        """Part the rows of records that are not known from the others, whose parts are not selected from here on.
 
-        The first column is the id; runs come with their tags, by id.
+        Args:
+            kind: of the records.
+            rows: one a record; the first column is the id.
+            listed: describes a record without what is to be selected.
         """
         unknown: list[sqlite3.Row] = []
-        skipped: list[object] = []
+        known: list[object] = []
         for row in rows:
-            tags = {} if run_tags is None else run_tags.get(row[0], {})
-            state = RecordState(
-                id=text_of(row[0]),
-                deleted=run_tags is not None and row["lifecycle_stage"] == "deleted",
-                tags={path.removeprefix("tags/"): text for path, text in tags.items()},
-            )
-            skipped.append(row[0]) if self.known.record(state) else unknown.append(row)
-        self.tables.skip(skipped)
+            known.append(row[0]) if self._is_known(kind, row, listed) else unknown.append(row)
+        self.tables.skip(known)
         return unknown
+
+    def _is_known(self, kind: Kind, row: sqlite3.Row, listed: Callable[[sqlite3.Row], Described]) -> bool:
+        name = self.names.get(row["experiment_id"])
+        if name is None:
+            return False
+        try:
+            described = listed(row)
+        except MalformedError:
+            return False  # to be refused by name
+        record = Record(kind=kind, id=text_of(row[0]), experiment=name, meta=described.meta, files=described.files)
+        return self.known.record(record)
 
     def _read_registered_models(self) -> None:
         select = self.tables.select
@@ -300,7 +319,7 @@ class _Reader:
         for owner, name, value in select("input_tags", "input_uuid", "name", "value"):
             tags[owner][text_of(name)] = text_of(value)
         edges: dict[object, dict[str, bytes]] = defaultdict(dict)
-        for row in select("inputs", *EDGE):
+        for row in select("inputs", *EDGE, unless_skipped=("source_id", "destination_id")):
             source, destination = row["source_id"], row["destination_id"]
             match row["source_type"], row["destination_type"]:
                 case "DATASET", "RUN" if source in datasets:

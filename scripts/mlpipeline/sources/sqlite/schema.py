@@ -90,20 +90,20 @@ class Tables:
     connection: sqlite3.Connection
     columns: Mapping[str, frozenset[str]]
 
-    def select(self, table: str, *columns: str, unless_skipped: str = "") -> Iterator[sqlite3.Row]:
+    def select(self, table: str, *columns: str, unless_skipped: tuple[str, ...] = ()) -> Iterator[sqlite3.Row]:
         """Select rows in the order in which they were written.
 
         Args:
             table: where it came with a later MLflow than the database's, there are none.
             columns: those that came with a later MLflow are NULL.
-            unless_skipped: the column of the owner's id; rows of owners given to `skip` are left out.
+            unless_skipped: columns in which an owner's id may stand; rows of owners given to `skip` are left out.
         """
         there = self.columns.get(table, frozenset())
         if there:
             wanted = ", ".join(f'"{name}"' if name in there else f'NULL AS "{name}"' for name in columns)
             is_parted = "workspace" in there and table != "experiments"
             where = f"workspace = '{WORKSPACE}'" if is_parted else "TRUE"
-            where += f' AND "{unless_skipped}" NOT IN {_SKIPPED}' if unless_skipped else ""
+            where += "".join(f' AND "{name}" NOT IN {_SKIPPED}' for name in unless_skipped)
             # No name in it comes from anywhere but this package.
             query = f'SELECT {wanted} FROM "{table}" WHERE {where} ORDER BY rowid'  # noqa: S608
             yield from self.connection.execute(query)
