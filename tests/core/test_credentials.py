@@ -24,6 +24,14 @@ SHOWN = {
     "http.extraheader=AUTHORIZATION: basic eHg=": "http.extraheader=AUTHORIZATION: ***",
     "from https://a:b@one/x to https://c:d@two/y": "from https://***@one/x to https://***@two/y",
     "ssh://me:secret@host/r.git": "ssh://***@host/r.git",
+    "fatal: unable to access 'https://u:it's@h/r/'": "fatal: unable to access 'https://***@h/r/'",
+    "{'Authorization': 'Bearer abc.def', 'Accept': '*/*'}": "{'Authorization': '***', 'Accept': '*/*'}",
+    '"authorization": "Basic eHg="': '"authorization": "***"',
+    "http://host/a-?token=abc": "http://host/a-?***",
+    "http://host/x?sv&sig=abc": "http://host/x?***",
+    "http://host/x?abc123": "http://host/x?***",
+    "HTTPConnectionPool(host='h'): Max retries exceeded with url: /x-?sig=a": "HTTPConnectionPool(host='h'): "
+    "Max retries exceeded with url: /x-?***",
 }
 
 LEFT = [
@@ -35,6 +43,9 @@ LEFT = [
     r"C:\runs\mlruns",
     "/srv/git@home/runs",
     "what is this? nothing",
+    "is it so?yes",
+    '{"uri":"https://host","mail":"me@example.org"}',
+    "'https://host/a' of me@example.org",
     "see https://docs.example.org/page? It helps.",
     "mail me@example.org",
     "the author of it is unknown",
@@ -57,6 +68,7 @@ def test_everything_else_is_shown(text: str) -> None:
     [
         ("https://u:hunter2@host/x", "https://***@host/x"),
         ("https://u:hun@ter2@host/x@y", "https://***@host/x@y"),
+        ("https://u:it's@host/x", "https://***@host/x"),
         ("https://user@host/x?a=b", "https://user@host/x?a=b"),
         ("http://host:5000/@me", "http://host:5000/@me"),
     ],

@@ -4,16 +4,19 @@ import re
 
 MASK = "***"
 
-# Up to the last @ before a space, a quote or the end: a password may hold raw @, / and : of its own. A user without a
-# password is shown for ssh, where it names an account and is no secret; elsewhere it may be a token.
-_LOGIN = re.compile(r"(?<=://)[^\s'\"<>]*@")
+# Up to the last @ before a space or the end: a password may hold raw @, / and : of its own. A quote may belong to a
+# password as well (RFC 3986, userinfo), but after the first / it is taken for the end of a quoted address. A user
+# without a password is shown for ssh, where it names an account and is no secret; elsewhere it may be a token.
+_LOGIN = re.compile(r"""(?<=://)[^\s/"<>]*[^\s'"<>]*@""")
 
-_QUERY = re.compile(r"(?<=[\w/.\]])\?[\w.~%+-]+=[^\s'\")]*")
-"""What follows an address or a path; a question mark without `name=` is one of a sentence."""
+_QUERY = re.compile(r"""(://[^\s'"?]*)\?[^\s'")]+|(?<=\S)\?[\w.~%+-]+=[^\s'")]*""")
+"""What follows a question mark: in an address anything, after a path `name=`; any other is one of a sentence."""
 
-_USER_AND_PASSWORD = re.compile(r"(?<=://)[^\s/'\"<>:@]*:[^\s/'\"<>]+(?=@)")
+_USER_AND_PASSWORD = re.compile(r"""(?<=://)[^\s/"<>:@]*:[^\s/"<>]+(?=@)""")
 
-_HEADER = re.compile(r"((?:proxy-)?authorization\s*[:=]\s*)(?:(?:basic|bearer|token|negotiate)\s+)?\S+", re.IGNORECASE)
+_HEADER = re.compile(
+    r"""((?:proxy-)?authorization['"]?\s*[:=]\s*['"]?)(?:(?:basic|bearer|token|negotiate)\s+)?[^\s'"]+""", re.IGNORECASE
+)
 
 
 def without_credentials(text: str) -> str:
@@ -24,7 +27,7 @@ def without_credentials(text: str) -> str:
     """
     text = _HEADER.sub(rf"\1{MASK}", text)
     text = _LOGIN.sub(_mask_login, text)
-    return _QUERY.sub(f"?{MASK}", text)
+    return _QUERY.sub(lambda match: f"{match[1] or ''}?{MASK}", text)
 
 
 def without_passwords(text: str) -> str:
