@@ -58,12 +58,12 @@ def recorder(*, tracking_uri: str, experiment: str) -> Iterator["Recorder"]:
             client = MlflowClient(tracking_uri=tracking_uri)
             found = _experiment(client, experiment)
         except (MlflowException, SQLAlchemyError, OSError) as error:
-            raise InputError(f"The tracking store cannot be used: {_reason(error, tracking_uri)}") from error
+            raise InputError(f"The tracking store cannot be used: {without_credentials(str(error))}") from error
         _check_location(found, tracking_uri)
         try:
             yield Recorder(client=client, experiment_id=found.experiment_id)
         except MlflowException as error:
-            raise TrainingError(f"The tracking store stopped working: {_reason(error, tracking_uri)}") from error
+            raise TrainingError(f"The tracking store stopped working: {without_credentials(str(error))}") from error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,10 +149,6 @@ class Recorder:
             raise
         self.client.log_outputs(run_id, [LoggedModelOutput(model_id, step=0)])
         self.client.finalize_logged_model(model_id, "READY")
-
-
-def _reason(error: Exception, tracking_uri: str) -> str:
-    return str(error).replace(tracking_uri, without_credentials(tracking_uri))
 
 
 def _signature(columns: Columns) -> ModelSignature:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlpipeline.core.credentials import without_credentials
 from mlpipeline.core.errors import TrainingError
 from mlpipeline.training import pictures
 from mlpipeline.training.candidates import Candidate
@@ -76,7 +77,7 @@ def _train(candidate: Candidate, task: Task, recorder: Recorder) -> CandidateRes
     try:
         metrics = _fit_and_record(run_id, candidate, task, recorder)
     except Exception as error:  # noqa: BLE001 - an estimator may raise anything, and the others are to go on
-        failure = f"{type(error).__name__}: {error}"
+        failure = without_credentials(f"{type(error).__name__}: {error}")
         # The kind alone: a message may hold a path of this machine.
         recorder.end(run_id, "FAILED", failure=type(error).__name__)
     except BaseException:
