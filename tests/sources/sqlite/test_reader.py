@@ -1,6 +1,5 @@
-"""Reading MLflow's databases: one story as several versions wrote it, and what a database should never hold."""
+"""Reading MLflow's databases: one story as several versions wrote it, and files that cannot be read."""
 
-import gzip
 import json
 import math
 import sqlite3
@@ -14,83 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from mlpipeline.core.documents import dump_yaml, load_yaml
-from mlpipeline.core.errors import InputError, UnknownSchemaError
+from mlpipeline.core.documents import dump_yaml
+from mlpipeline.core.errors import InputError
 from mlpipeline.core.records import Incoming, Kind, Record
-from mlpipeline.history.metrics import metric_points
 from mlpipeline.history.paths import DESCRIPTIONS, FOLDERS
 from mlpipeline.sources.client import reader as client
 from mlpipeline.sources.known import Known
 from mlpipeline.sources.sqlite import reader as sqlite
-from mlpipeline.sources.sqlite import schema
 from sources.sqlite.databases.make import CONTEXT, DATASET, METRICS, PARAMS, TAGS, TIME
-
-FOLDER = Path(__file__).parent / "databases"
-VERSIONS = sorted(file.name.removeprefix("mlflow-").removesuffix(".db.gz") for file in FOLDER.glob("*.db.gz"))
-NEWEST = "3.17.2"
-
-
-@pytest.fixture(params=VERSIONS)
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """The story, as each version wrote it."""
-    return unpacked(request.param, tmp_path)
-
-
-@pytest.fixture
-def newest(tmp_path: Path) -> Path:
-    return unpacked(NEWEST, tmp_path)
-
-
-def unpacked(version: str, folder: Path) -> Path:
-    file = folder / "mlflow.db"
-    file.write_bytes(gzip.decompress((FOLDER / f"mlflow-{version}.db.gz").read_bytes()))
-    return file
-
-
-def change(database: Path, *statements: str, **values: object) -> None:
-    with closing(sqlite3.connect(database)) as connection, connection:
-        for statement in statements:
-            connection.execute(statement, values)
-
-
-def query(database: Path, statement: str) -> list[tuple[object, ...]]:
-    with closing(sqlite3.connect(database)) as connection:
-        return connection.execute(statement).fetchall()
-
-
-def has(database: Path, table: str) -> bool:
-    return (table,) in query(database, "SELECT name FROM sqlite_master")
-
-
-def named(incoming: Incoming, name: str, kind: Kind = Kind.RUN) -> Record:
-    key = "run_name" if kind is Kind.RUN else "name"
-    [record] = [each for each in incoming.records if each.kind is kind and each.meta.get(key) == name]
-    return record
-
-
-def small(files: Mapping[str, object], folder: str) -> dict[str, str]:
-    """Texts of the files of one folder, by name."""
-    return {
-        path.removeprefix(f"{folder}/"): content.decode()
-        for path, content in files.items()
-        if path.startswith(f"{folder}/") and isinstance(content, bytes)
-    }
-
-
-def metas(files: Mapping[str, object], folder: str) -> list[dict[str, object]]:
-    return [load_yaml(text.encode()) for text in small(files, folder).values()]
-
-
-def refusals(incoming: Incoming) -> str:
-    return "\n".join(str(each) for each in incoming.refusals)
-
-
-def has_id(identifier: str, record: Record) -> bool:
-    return record.id == identifier
-
-
-def winner_id(database: Path) -> str:
-    return str(query(database, "SELECT run_uuid FROM tags WHERE key = 'mlflow.runName' AND value = 'winner'")[0][0])
+from sources.sqlite.stories import NEWEST, change, has, has_id, metas, named, query, refusals, small, winner_id
 
 
 class TestStory:
@@ -263,7 +194,7 @@ class TestStory:
 
 
 class TestMlflow:
-    """MLflow itself finds the same in what we tell as in its database."""
+    """MLflow itself finds the same in what we read as in its database."""
 
     @pytest.fixture
     def stores(self, newest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[object, object]:
@@ -413,13 +344,6 @@ class TestUnusable:
 
         assert file.read_bytes() == content
 
-    def test_another_database(self, tmp_path: Path) -> None:
-        file = tmp_path / "other.db"
-        change(file, "CREATE TABLE runs (run_uuid)")
-
-        with pytest.raises(InputError, match="is not an MLflow tracking database"):
-            sqlite.read(file)
-
     def test_a_damaged_database(self, newest: Path) -> None:
         data = newest.read_bytes()
         newest.write_bytes(data[: 40 * 4096] + b"\xff" * (len(data) - 40 * 4096))
@@ -450,34 +374,6 @@ class TestUnusable:
             sqlite.read(newest)
 
         assert journal.exists()
-
-    @pytest.mark.parametrize(
-        "statement",
-        [
-            "ALTER TABLE runs RENAME COLUMN status TO state",
-            "ALTER TABLE params RENAME TO parameters",
-            "ALTER TABLE inputs RENAME TO edges",
-            "ALTER TABLE spans RENAME COLUMN content TO payload",
-        ],
-    )
-    def test_an_unknown_schema(self, statement: str, newest: Path) -> None:
-        change(newest, statement)
-
-        with pytest.raises(UnknownSchemaError, match="dc11669786a5") as caught:
-            sqlite.read(newest)
-
-        assert "pip install" in caught.value.remedy
-
-    def test_a_newer_schema_with_all_we_need(self, newest: Path) -> None:
-        expected = sqlite.read(newest)
-        change(
-            newest,
-            "UPDATE alembic_version SET version_num = 'feedfacefeed'",
-            "ALTER TABLE runs ADD COLUMN mood TEXT",
-            "CREATE TABLE starships (name TEXT)",
-        )
-
-        assert sqlite.read(newest) == expected
 
 
 class TestWriteAheadLog:
@@ -527,138 +423,6 @@ class TestWriteAheadLog:
         assert named(incoming, "winner").files["tags/team"] == b"new"
 
 
-class TestHostile:
-    """One bad record never stops the others, and nothing is left out in silence."""
-
-    @pytest.mark.parametrize(
-        "name", ["../../evil", "/etc/passwd", "a/../b", "", "a//b", "nul\0nul", ".git/config", "ä" * 128, "a\\b"]
-    )
-    @pytest.mark.parametrize("table", ["params", "tags", "metrics"])
-    def test_names_that_leave_their_folder(self, table: str, name: str, newest: Path) -> None:
-        run = winner_id(newest)
-        before = named(sqlite.read(newest), "winner")
-        change(
-            newest,
-            {
-                "params": "INSERT INTO params (key, value, run_uuid) VALUES (:name, 1, :run)",
-                "tags": "INSERT INTO tags (key, value, run_uuid) VALUES (:name, 1, :run)",
-                "metrics": "INSERT INTO metrics (key, value, run_uuid, timestamp) VALUES (:name, 1, :run, 1)",
-            }[table],
-            name=name,
-            run=run,
-        )
-
-        incoming = sqlite.read(newest)
-
-        assert named(incoming, "winner").files == before.files
-        [refusal] = incoming.refusals
-        assert refusal.where == f"run {run}"
-        assert repr(f"{table}/{name}") in refusal.reason
-        assert refusal.experiment == "first"
-
-    def test_a_name_that_is_the_folder_of_another(self, newest: Path) -> None:
-        change(newest, "INSERT INTO params VALUES ('model', 'x', :run)", run=winner_id(newest))
-
-        incoming = sqlite.read(newest)
-
-        assert small(named(incoming, "winner").files, "params") == PARAMS
-        assert "'params/model' was left out: another name begins with this one and '/'" in refusals(incoming)
-
-    @pytest.mark.parametrize(
-        ("statement", "reason"),
-        [
-            ("UPDATE runs SET start_time = 'noon'", "'noon' is no whole number"),
-            ("UPDATE runs SET experiment_id = 77", "its experiment 77 is not in the database"),
-            ("UPDATE runs SET run_uuid = '../../evil'", "its id is none that MLflow makes"),
-            ("UPDATE runs SET run_uuid = 'datasets'", "its id is none that MLflow makes"),
-            ("UPDATE metrics SET value = 'good'", "its metric 'm' holds what cannot be read: 'good' is no number"),
-            ("UPDATE metrics SET timestamp = 1.5", "its metric 'm' holds what cannot be read: 1.5 is no whole number"),
-        ],
-    )
-    def test_a_run_that_cannot_be_told(self, statement: str, reason: str, newest: Path) -> None:
-        before = sqlite.read(newest).records
-        change(
-            newest,
-            "INSERT INTO runs (run_uuid, experiment_id, lifecycle_stage) VALUES ('bad', 1, 'active')",
-            "INSERT INTO metrics VALUES ('m', 1, 1, 'bad', 0, 0)",
-            f"{statement} WHERE run_uuid = 'bad'",
-        )
-
-        incoming = sqlite.read(newest)
-
-        assert incoming.records == before
-        [refusal] = incoming.refusals
-        assert refusal.reason == f"the run was left out: {reason}."
-        assert told_or_refused(newest, incoming)
-
-    def test_text_in_another_encoding(self, newest: Path) -> None:
-        change(newest, "UPDATE tags SET value = CAST(x'ff41' AS TEXT) WHERE key = 'team'")
-
-        assert named(sqlite.read(newest), "winner").files["tags/team"] == "\N{REPLACEMENT CHARACTER}A".encode()
-
-    def test_every_run_is_told_or_refused(self, database: Path) -> None:
-        assert told_or_refused(database, sqlite.read(database))
-
-    def test_an_assessment_of_a_new_kind(self, newest: Path) -> None:
-        change(newest, "UPDATE assessments SET assessment_type = 'vibe' WHERE name = 'good'")
-
-        incoming = sqlite.read(newest)
-
-        [trace] = [each for each in incoming.records if each.kind is Kind.TRACE]
-        assert {each["assessment_name"] for each in metas(trace.files, "assessments")} == {"broken", "facts", "words"}
-        assert "of the unknown type 'vibe'" in refusals(incoming)
-
-    def test_a_span_that_is_no_json(self, newest: Path) -> None:
-        change(newest, "UPDATE spans SET content = '{' WHERE parent_span_id IS NULL")
-
-        incoming = sqlite.read(newest)
-
-        assert not [each for each in incoming.records if each.kind is Kind.TRACE]
-        assert "the trace was left out: a span is not JSON" in refusals(incoming)
-
-    def test_a_dataset_whose_name_holds_a_space(self, newest: Path) -> None:
-        change(newest, "UPDATE logged_model_metrics SET dataset_name = 'two words'")
-
-        model = named(sqlite.read(newest), "model", Kind.LOGGED_MODEL)
-
-        assert metric_points(bytes_of(model, "metrics/of data"), of=Kind.LOGGED_MODEL) == [(1, TIME, math.inf)]
-
-    @pytest.mark.parametrize("name", ["../evil", "a/b", "a\\b", "100%", ".git", "..", "C:x"])
-    def test_a_registered_model_that_no_folder_can_be_called(self, name: str, newest: Path) -> None:
-        change(newest, "INSERT INTO registered_models (name, creation_time) VALUES (:name, 1)", name=name)
-
-        incoming = sqlite.read(newest)
-
-        assert [each.name for each in incoming.models] == ["champion"]
-        assert f"registered model '{name}': the model was left out" in refusals(incoming)
-
-    def test_aliases_that_name_nothing(self, newest: Path) -> None:
-        change(
-            newest,
-            "INSERT INTO registered_model_aliases (alias, version, name) VALUES ('ghost', 9, 'champion')",
-            "INSERT INTO registered_model_aliases (alias, version, name) VALUES ('../up', 1, 'champion')",
-        )
-
-        incoming = sqlite.read(newest)
-
-        assert incoming.models[0].aliases == {"best": 2, "oldest": 1}
-        assert "the model has no version 9" in refusals(incoming)
-        assert "'../up' was left out" in refusals(incoming)
-
-
-def told_or_refused(database: Path, incoming: Incoming) -> bool:
-    runs = {str(run) for (run,) in query(database, "SELECT run_uuid FROM runs")}
-    told = {each.id for each in incoming.records if each.kind is Kind.RUN}
-    refused = {each.where.removeprefix("run ") for each in incoming.refusals if "was left out:" in each.reason}
-    return bool(runs) and runs == told | (refused & runs) and not told & refused
-
-
-def bytes_of(record: Record, path: str) -> bytes:
-    content = record.files[path]
-    assert isinstance(content, bytes)
-    return content
-
-
 class TestLeftOut:
     """What a file store has no place for is counted."""
 
@@ -684,14 +448,6 @@ class TestLeftOut:
             "webhooks (1)",
             "rows of the table 'starships' (2)",
         }
-
-    def test_every_table_of_the_newest_mlflow_is_known(self, newest: Path) -> None:
-        """A table that a next MLflow adds is to be put in its place, not to be reported by its bare name."""
-        tables = {str(name) for (name,) in query(newest, "SELECT name FROM sqlite_master WHERE type = 'table'")}
-
-        known = {*schema.FIRST, *schema.LATER, *schema.DERIVED, *schema.UNSUPPORTED, *schema.PARTS}
-
-        assert tables - known == set()
 
     def test_other_workspaces(self, newest: Path) -> None:
         change(

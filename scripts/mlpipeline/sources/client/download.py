@@ -65,7 +65,7 @@ class Fetcher:
         tracking_uri: the source as MLflow's client has it.
         folder: where to.
         home: the folder to which relative locations are relative.
-        elsewhere: folders that this machine does not have.
+        missing_folders: folders that this machine does not have.
         size: bytes that were fetched.
     """
 
@@ -73,7 +73,7 @@ class Fetcher:
     tracking_uri: str
     folder: Path
     home: Path
-    elsewhere: list[str] = field(default_factory=list)
+    missing_folders: list[str] = field(default_factory=list)
     size: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -106,7 +106,7 @@ class Fetcher:
         # Without artifacts a run has no folder, and its experiment may have none; the place of all must be there.
         root = folder if kind is Kind.LOGGED_MODEL else folder.parent.parent.parent
         if not root.is_dir() and (kind is Kind.LOGGED_MODEL or not DATABASE.match(self.uri)):
-            self.elsewhere.append(location)
+            self.missing_folders.append(location)
 
     def _check_place(self, location: str, record_id: str) -> None:
         """Refuse a place that would have this machine publish what it may read, or show its login to others."""

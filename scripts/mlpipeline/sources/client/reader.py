@@ -142,11 +142,11 @@ class _Reader:
 
     def incoming(self) -> Incoming:
         """What was read, in an order that does not depend on which thread was faster."""
-        if elsewhere := self.fetcher.elsewhere:
-            count = len(elsewhere)
+        if missing := self.fetcher.missing_folders:
+            count = len(missing)
             self.warnings.append(
                 f"{count} {'record' if count == 1 else 'records'} may have artifacts in folders that this machine does"
-                f" not have, such as {min(elsewhere)}; they were stored without any. Read them on the server's own"
+                f" not have, such as {min(missing)}; they were stored without any. Read them on the server's own"
                 " machine, or let the server proxy its artifacts."
             )
         found = sorted(self.experiments.values(), key=lambda each: (each.name, each.experiment_id))

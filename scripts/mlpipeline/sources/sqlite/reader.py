@@ -427,7 +427,7 @@ class _Reader:
         return {**kept}
 
     def _count_the_rest(self) -> None:
-        """Refuse by kind what is not told."""
+        """Refuse by kind what the file store has no place for."""
         for table in sorted(self.tables.columns.keys() - FIRST.keys() - LATER.keys() - DERIVED - PARTS):
             if not table.startswith("alembic_version"):
                 self.unsupported[UNSUPPORTED.get(table, f"rows of the table '{table}'")] += self.tables.count(table)

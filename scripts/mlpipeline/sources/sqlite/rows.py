@@ -32,7 +32,7 @@ Small = Mapping[str, bytes]
 
 
 class MalformedError(Exception):
-    """Something that cannot be told as the file store would; the message says why."""
+    """A row that has no form in the file store; the message says why."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,7 +155,7 @@ def _model_line(row: sqlite3.Row) -> str:
 
 
 def trace_description(row: sqlite3.Row, small: Small, spans: Iterable[sqlite3.Row]) -> Described:
-    """A trace as MLflow 3 tells it, whichever version wrote it; MLflow 3.17 keeps some of its files in columns."""
+    """Describe a trace as MLflow 3 does, whichever version wrote it; MLflow 3.17 keeps some of its files in columns."""
     optional = {name: row[name] for name in ("client_request_id", "request_preview", "response_preview")}
     optional["execution_duration_ms"] = _time(row["execution_time_ms"])
     meta: dict[str, object] = {
@@ -174,7 +174,7 @@ def trace_description(row: sqlite3.Row, small: Small, spans: Iterable[sqlite3.Ro
         "request_metadata/mlflow.trace.cost": _json_of(row, _COSTS),
     }
     files = {**small, **{path: text.encode() for path, text in columns.items() if text}}
-    # To the file store spans are an artifact; told that they are in a database, MLflow would not find them.
+    # To the file store spans are an artifact; the tag would have MLflow look for them in a database.
     files.pop(_SPANS_PLACE, None)
     ordered = sorted(spans, key=lambda span: (span["parent_span_id"] is not None, whole(span["start_time_unix_nano"])))
     if ordered:
@@ -195,18 +195,18 @@ def _span(row: sqlite3.Row) -> str:
 def assessment_document(row: sqlite3.Row) -> dict[str, object]:
     """An assessment as its protocol buffer is written in JSON: what is not set is not there."""
     value = json.loads(row["value"], parse_int=float)  # a protocol buffer's value has no whole numbers
-    told: dict[str, object]
+    content: dict[str, object]
     match row["assessment_type"]:
         case "feedback":
             error = {key: text for key, text in json.loads(row["error"] or "{}").items() if text is not None}
-            told = {"feedback": {"value": value} | ({"error": error} if error else {})}
+            content = {"feedback": {"value": value} | ({"error": error} if error else {})}
         case "expectation" if value is None or isinstance(value, bool | float | str):
-            told = {"expectation": {"value": value}}
+            content = {"expectation": {"value": value}}
         case "expectation":
             text = {"serialization_format": "JSON_FORMAT", "value": json.dumps(json.loads(row["value"]))}
-            told = {"expectation": {"serialized_value": text}}
+            content = {"expectation": {"serialized_value": text}}
         case "issue":
-            told = {"issue": {"issue_name": value["issue_name"]}}
+            content = {"issue": {"issue_name": value["issue_name"]}}
         case other:
             raise MalformedError(f"it is of the unknown type {other!r}")
     metadata = {key: str(text) for key, text in json.loads(row["assessment_metadata"] or "{}").items()}
@@ -225,7 +225,7 @@ def assessment_document(row: sqlite3.Row) -> dict[str, object]:
         "source": {key: text for key, text in source.items() if text is not None},
         "trace_id": row["trace_id"],
         "valid": bool(row["valid"]),
-        **told,
+        **content,
         **{key: each for key, each in optional.items() if each},
     }
 

@@ -40,7 +40,7 @@ DATASET = {"name": "diabetes", "digest": "0a1b2c", "source_type": "local", "sour
 CONTEXT = {"mlflow.data.context": "training"}
 
 
-def tell(client: Any, entities: Any) -> None:
+def log_story(client: Any, entities: Any) -> None:
     """Log the story."""
     first = client.create_experiment("first", tags={"purpose": "tests ✓"})
     second = client.create_experiment("second")
@@ -145,7 +145,7 @@ def main(arguments: list[str]) -> None:
         import mlflow
 
         mlflow.set_tracking_uri("sqlite:///mlflow.db")
-        tell(mlflow.tracking.MlflowClient(), mlflow.entities)
+        log_story(mlflow.tracking.MlflowClient(), mlflow.entities)
         return
     for version in arguments or VERSIONS:
         make(version)
