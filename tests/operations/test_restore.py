@@ -13,6 +13,7 @@ from mlpipeline.history.paths import METRICS_LINK
 from mlpipeline.operations.restore import restore
 from support import gitrepo, mlstore
 from support.histories import HistoryCommand, Persisted, python
+from support.memory import MemoryTree
 from support.processes import PROGRAMS
 
 NEXT = PROGRAMS / "train_once_more.py"
@@ -83,6 +84,25 @@ def test_a_run_in_another_state_is_left_as_it_is(
     assert (told["runs"], told["skipped"]) == (1, ["1" * 32])
     assert content(run) == before
     assert content(run_folder(work, "2" * 32)) == content(run_folder(three_runs, "2" * 32))
+
+
+def test_a_registered_model_is_brought_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
+    source = MemoryTree(
+        {
+            "mlruns/models/price/meta.yaml": b"name: price",
+            "mlruns/models/price/version-1/meta.yaml": b"version: 1",
+            "mlruns/models/wine/meta.yaml": b"name: wine",
+            "mlruns/models/wine/version-2/meta.yaml": b"version: 2",
+            "mlruns/models/wine/aliases/champion": b"2",
+        }
+    )
+    mlstore.put(tmp_path / "mlruns/models/wine/aliases/champion", b"1")
+
+    done = restore(source, tmp_path)
+
+    assert (done.files, done.folders, done.skipped) == (2, 0, ("wine",))
+    assert [path for path in content(tmp_path) if "wine" in path] == ["mlruns/models/wine/aliases/champion"]
+    assert (tmp_path / "mlruns/models/price/version-1/meta.yaml").read_bytes() == b"version: 1"
 
 
 def test_the_workspace_keeps_its_own_files(three_runs: Path, tmp_path: Path, history_command: HistoryCommand) -> None:

@@ -65,7 +65,7 @@ def placements(existing: Tree, experiments: Sequence[Experiment]) -> dict[str, P
 
 
 def edits(existing: Tree, placement: Placement) -> Iterator[Write]:
-    """Write those of an experiment's own files that change; the branch has it at its place already."""
+    """Yield those of an experiment's own files that change; the branch has it at its place already."""
     folder = f"{METADATA}/{placement.place}"
     before = _time(placement.stored.meta) if placement.stored else -1
     for experiment in sorted(placement.described, key=_order):
@@ -101,14 +101,14 @@ def _placement(identifier: str, stored: StoredExperiment | None, described: Sequ
 
 
 def _united(one: Mapping[str, object], other: Mapping[str, object]) -> dict[str, object]:
-    """Two descriptions of one experiment: as old as the first, as new as the last; deleted if the last says so."""
+    """Unite two descriptions of an experiment: as old as the first, as new as the last; deleted if the last says so."""
     first, last = sorted((one, other), key=lambda meta: (_time(meta), is_deleted(meta), _neutral(meta)))
     created = [time for meta in (one, other) if isinstance(time := meta.get("creation_time"), int)]
     return {**first, **last} | ({"creation_time": min(created)} if created else {})
 
 
 def _neutral(meta: Mapping[str, object]) -> bytes:
-    """A description without what differs between a job and the history, for ordering."""
+    """Leave out of a description what differs between a job and the history, for ordering."""
     return dump_yaml({key: meta[key] for key in meta if key not in ("experiment_id", "artifact_location")})
 
 

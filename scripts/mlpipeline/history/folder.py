@@ -1,4 +1,4 @@
-"""A history in a folder on disk; reads files, writes none."""
+"""Read a history in a folder on disk; writes nothing."""
 
 import hashlib
 import os
@@ -13,7 +13,7 @@ from mlpipeline.history.paths import ARTIFACTS, METADATA, METRICS_LINK, Artifact
 
 
 def root_folder(repository: Path, root: str) -> Path:
-    """The folder that holds `mlruns/`.
+    """Find the folder that holds `mlruns/`.
 
     Args:
         repository: a folder of a checkout; of a history without Git, the folder itself.
@@ -69,7 +69,7 @@ class _Ids(Mapping[str, str]):
 
 @dataclass(frozen=True, kw_only=True)
 class FolderTree:
-    """A history in a folder on disk, as a `model.Tree`; links are no files.
+    """A history in a folder on disk, as an `edits.Tree`; links are no files.
 
     Attributes:
         paths: the file on disk by path relative to the history's root.
@@ -79,7 +79,7 @@ class FolderTree:
 
     @classmethod
     def scan(cls, root: Path) -> "FolderTree":
-        """All of `mlruns/` and `mlflow-artifacts/` in a folder.
+        """List all of `mlruns/` and `mlflow-artifacts/` in a folder.
 
         Raises:
             InputError: there is no history.
@@ -93,14 +93,14 @@ class FolderTree:
         return cls(paths=paths)
 
     def as_stored(self) -> "FolderTree":
-        """The same files under the paths at which persisting would put them.
+        """Move the files to the paths at which persisting would put them.
 
         A run of an experiment that the history does not know yet has its artifacts inside its own folder.
         """
         return FolderTree(paths={_stored_path(path): file for path, file in self.paths.items()})
 
     def part(self, wanted: Callable[[str], bool]) -> "FolderTree":
-        """The files whose paths are wanted."""
+        """Keep the files whose paths are wanted."""
         return FolderTree(paths={path: file for path, file in self.paths.items() if wanted(path)})
 
     @property
@@ -109,7 +109,7 @@ class FolderTree:
         return _Ids(self.paths)
 
     def read(self, paths: Iterable[str]) -> Mapping[str, bytes]:
-        """The bytes of those of `paths` that exist."""
+        """Read those of `paths` that exist."""
         found: dict[str, bytes] = {}
         for path in paths:
             if path in self.paths:
@@ -118,16 +118,16 @@ class FolderTree:
         return found
 
     def blob_id(self, content: Content) -> str:
-        """The object id that Git would give to `content`, in a repository of SHA-1."""
+        """Compute the object id that Git would give to `content`, in a repository of SHA-1."""
         return _blob_id(content)
 
     def size(self, path: str) -> int:
-        """Bytes of a file."""
+        """Return the size of a file, in bytes."""
         return Path(self.paths[path]).stat().st_size
 
 
 def _behind_link(path: str) -> str:
-    """The path of what was logged through the link that stands for an empty `metrics/`; others as they are."""
+    """Resolve the path of what was logged through the link that stands for an empty `metrics/`."""
     file = parse(path)
     if isinstance(file, RecordFile) and file.kind is Kind.RUN and file.inner.startswith(f"{METRICS_LINK}/"):
         return f"{file.folder}/metrics/{file.inner.removeprefix(f'{METRICS_LINK}/')}"
@@ -143,7 +143,7 @@ def _stored_path(path: str) -> str:
 
 
 def _below(folder: str, name: str) -> Iterator[tuple[str, str]]:
-    """The regular files below a folder: path under `name`, and on disk."""
+    """Yield the regular files below a folder: path under `name`, and on disk."""
     pending = [(folder, name)]
     while pending:
         at, path = pending.pop()

@@ -1,4 +1,4 @@
-"""Judges what MLflow opens of a history in a fresh clone, by MLflow's own rules; pure.
+"""Judge what MLflow opens of a history in a fresh clone, by MLflow's own rules; reads the tree, writes nothing.
 
 The rules are those of `mlflow/store/tracking/file_store.py` 3.17, read by somebody who stands at the history's root:
 a run is listed if its experiment and its own description fit together and no metric in the experiment is malformed;
@@ -14,7 +14,7 @@ from mlpipeline.core.documents import load_yaml
 from mlpipeline.core.edits import Tree
 from mlpipeline.core.records import Kind
 from mlpipeline.history.metrics import metric_points
-from mlpipeline.history.paths import LOAD_MARK, METADATA, RecordFile, parse, record_of
+from mlpipeline.history.paths import LOAD_MARK, ArtifactFile, ExperimentFile, RecordFile, parse
 
 _NEEDED = ("metrics/", "params/", "artifacts/")
 
@@ -54,11 +54,11 @@ class _Files:
 
 
 def judge(tree: Tree) -> Health:
-    """What MLflow makes of a tree."""
+    """Count what MLflow lists and opens of a tree."""
     runs = _runs(tree)
     metas = _metas(tree)
     blank = _blank_experiments(tree, runs)
-    lying = _artifacts(tree)
+    logged = _artifacts(tree)
     total = Health()
     for run_id, files in runs.items():
         meta = metas.get(f"{files.folder}/meta.yaml")
@@ -67,11 +67,11 @@ def judge(tree: Tree) -> Health:
         visible = fits and f"{experiment}/meta.yaml" in metas and experiment not in blank
         opened = visible and all(any(f"{name}/".startswith(part) for name in files.names) for part in _NEEDED)
         total += Health(runs=1, visible=visible, opened=opened)
-        total += _found(lying[run_id], _from_root((meta or {}).get("artifact_uri")) if opened else None)
+        total += _reach(logged[run_id], _from_root((meta or {}).get("artifact_uri")) if opened else None)
     for path, meta in metas.items():
         file = parse(path)
         if isinstance(file, RecordFile) and file.kind is Kind.LOGGED_MODEL and file.is_description:
-            total += _found(lying[file.id], _from_root(meta.get("artifact_location")))
+            total += _reach(logged[file.id], _from_root(meta.get("artifact_location")))
     return total
 
 
@@ -92,7 +92,7 @@ def _runs(tree: Tree) -> dict[str, _Files]:
 
 
 def _metas(tree: Tree) -> dict[str, dict[str, object]]:
-    described = [path for path in tree.files if path.startswith(f"{METADATA}/") and path.endswith("/meta.yaml")]
+    described = [path for path in tree.files if path.endswith("/meta.yaml") and _is_description(path)]
     loaded: dict[str, dict[str, object]] = {}
     for path, data in tree.read(described).items():
         try:
@@ -102,19 +102,20 @@ def _metas(tree: Tree) -> dict[str, dict[str, object]]:
     return loaded
 
 
+def _is_description(path: str) -> bool:
+    file = parse(path)
+    return isinstance(file, ExperimentFile | RecordFile) and file.is_description
+
+
 def _blank_experiments(tree: Tree, runs: Mapping[str, _Files]) -> set[str]:
-    """Experiments in which one metric's file makes MLflow fail the whole search."""
-    metrics = [
-        f"{files.folder}/{name}"
+    """Name the folders of experiments in which one metric's file makes MLflow fail the whole search."""
+    metrics = {
+        f"{files.folder}/{name}": files.folder.rpartition("/")[0]
         for files in runs.values()
         for name in files.names
         if name.startswith("metrics/") and not name.endswith("/.keep")
-    ]
-    return {
-        path.partition("/metrics/")[0].rpartition("/")[0]
-        for path, data in tree.read(metrics).items()
-        if not _is_readable(data)
     }
+    return {metrics[path] for path, data in tree.read(metrics).items() if not _is_readable(data)}
 
 
 def _is_readable(data: bytes) -> bool:
@@ -125,27 +126,30 @@ def _is_readable(data: bytes) -> bool:
 
 
 def _artifacts(tree: Tree) -> dict[str, list[str]]:
-    """The files that each run or logged model logged, wherever they lie, by its id."""
-    lying: dict[str, list[str]] = defaultdict(list)
+    """List the files that each run or logged model logged, wherever they lie, by its id."""
+    logged: dict[str, list[str]] = defaultdict(list)
+    marks = ("/artifacts/.gitkeep", f"/{LOAD_MARK}")
     for path in tree.files:
-        record, _ = record_of(path)
-        marks = ("/artifacts/.gitkeep", f"/{LOAD_MARK}")
-        if record is not None and "/artifacts/" in path and "/traces/" not in path and not path.endswith(marks):
-            lying[record].append(path)
-    return lying
+        file = parse(path)
+        if not isinstance(file, ArtifactFile | RecordFile) or file.kind is Kind.TRACE or path.endswith(marks):
+            continue
+        if isinstance(file, ArtifactFile) or file.inner.startswith("artifacts/"):
+            logged[file.id].append(path)
+    return logged
 
 
-def _found(lying: Sequence[str], location: str | None) -> Health:
-    found = [path for path in lying if location is not None and path.startswith(f"{location}/")]
+def _reach(logged: Sequence[str], location: str | None) -> Health:
+    """Count what of a record's artifacts MLflow reaches from their location."""
+    reached = [path for path in logged if location is not None and path.startswith(f"{location}/")]
     return Health(
-        artifacts=len(lying),
-        listable=len(found),
-        models=sum(path.endswith("/MLmodel") for path in lying),
-        resolvable=sum(path.endswith("/MLmodel") for path in found),
+        artifacts=len(logged),
+        listable=len(reached),
+        models=sum(path.endswith("/MLmodel") for path in logged),
+        resolvable=sum(path.endswith("/MLmodel") for path in reached),
     )
 
 
 def _from_root(location: object) -> str | None:
-    """The path below the root that MLflow makes of a location; `None` for one of a machine or a server."""
+    """Resolve a location to a path below the root, as MLflow does; `None` for one of a machine or a server."""
     path = location.removeprefix("file:") if isinstance(location, str) else ""
     return None if not path or path.startswith("/") or ":" in path else posixpath.normpath(path)

@@ -1,4 +1,4 @@
-"""The lines of a metric's file: read, repaired and united; pure."""
+"""Read, repair and unite the lines of a metric's file; pure."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ from mlpipeline.core.records import Kind
 
 
 def metric_lines(*files: bytes) -> bytes:
-    """The lines of one metric, united: each once, in the order of time, step and text.
+    """Unite the lines of one metric: each once, in the order of time, step and text.
 
     MLflow 3 repeats a run's step-0 lines when it logs a model, and `mlflow migrate-filestore` fails on the copies.
     """
@@ -23,7 +23,7 @@ class Repaired:
 
 
 def sound_metric(data: bytes, *, of: Kind) -> Repaired:
-    """A metric's file that MLflow can read.
+    """Repair a metric's file so that MLflow can read it.
 
     MLflow writes the name of a dataset behind the step even if the name holds spaces, and then cannot read its own
     line. Time, value and step are certain in such a line and are kept; an empty file held no value.
@@ -51,7 +51,7 @@ Point = tuple[int, int, float]
 
 
 def metric_points(data: bytes, *, of: Kind = Kind.RUN) -> list[Point]:
-    """The points of a metric's file: lines of `time value`, `time value step` or those three and a dataset's two.
+    """Parse the points of a metric's file: lines of `time value`, `time value step` or those three and a dataset's two.
 
     A logged model's lines have the run's id after the step.
 

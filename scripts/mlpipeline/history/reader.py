@@ -1,4 +1,4 @@
-"""Reads the runs of a history, as a branch holds it, far enough to choose among them."""
+"""Read the runs of a history, as a branch holds it, far enough to choose among them."""
 
 import json
 import re
@@ -55,8 +55,12 @@ class StoredExperiment:
 
 
 def experiments(tree: Tree) -> list[StoredExperiment]:
-    """The experiments in a tree, the deleted ones included; those whose `meta.yaml` cannot be read are missing."""
-    places = _index(tree).experiments
+    """Read the experiments of a tree, the deleted ones included; those whose `meta.yaml` is malformed are missing."""
+    return _experiments(tree, _index(tree))
+
+
+def _experiments(tree: Tree, index: "_Index") -> list[StoredExperiment]:
+    places = index.experiments
     stored: list[StoredExperiment] = []
     for path, data in sorted(tree.read(places).items()):
         meta, place = _meta(data), places[path]
@@ -65,23 +69,23 @@ def experiments(tree: Tree) -> list[StoredExperiment]:
     return stored
 
 
-def candidates(tree: Tree, rule: Rule) -> list[RunSummary]:
-    """Every run of a tree with what `rule` asks of it, in the order of their ids."""
-    names = {experiment.place: experiment.name for experiment in experiments(tree)}
+def run_summaries(tree: Tree, rule: Rule) -> list[RunSummary]:
+    """Read every run of a tree as far as `rule` asks, in the order of their ids."""
     index = _index(tree)
+    names = {experiment.place: experiment.name for experiment in _experiments(tree, index)}
     runs = index.runs
     models = _model_places(tree, index)
     wanted = [f"{folder}/{name}" for folder in runs.values() for name in (f"metrics/{rule.metric}", *_ALGORITHM_KEYS)]
     metas = [f"{folder}/meta.yaml" for folder in runs.values()]
     data = tree.read([*metas, *(path for path in wanted if path in tree.files)])
     return [
-        _candidate(run_id, folder, rule, names=names, data=data, model=models.get(run_id))
+        _run_summary(run_id, folder, rule, names=names, data=data, model=models.get(run_id))
         for run_id, folder in sorted(runs.items())
     ]
 
 
 def run_data(tree: Tree, run: RunSummary) -> RunData:
-    """All that one run logged."""
+    """Read the params, tags and latest metrics of one run."""
     folder = f"{run.folder}/"
     paths = [path for path in tree.files if path.startswith(folder)]
     texts: dict[str, dict[str, bytes]] = defaultdict(dict)
@@ -99,7 +103,7 @@ def run_data(tree: Tree, run: RunSummary) -> RunData:
 
 
 def latest_value(data: bytes) -> float | None:
-    """The latest value of a metric's file: that of the greatest step, then time, then value, as MLflow has it.
+    """Compute the latest value of a metric's file: that of the greatest step, then time, then value, as MLflow has it.
 
     Returns:
         `None` where a line cannot be read: MLflow then refuses the whole file.
@@ -112,7 +116,7 @@ def latest_value(data: bytes) -> float | None:
 
 
 def counts(tree: Tree) -> dict[str, int]:
-    """How many experiments, runs and logged models a tree holds."""
+    """Count the experiments, runs and logged models of a tree."""
     index = _index(tree)
     return {
         "experiments": len(index.experiments),
@@ -122,7 +126,7 @@ def counts(tree: Tree) -> dict[str, int]:
 
 
 def previous_info(tree: Tree) -> dict[str, object]:
-    """The `mlflow_persistence_info.json` that a tree holds; empty where there is none that can be read."""
+    """Read the `mlflow_persistence_info.json` of a tree; empty where there is none that can be read."""
     data = tree.read([INFO]).get(INFO)
     try:
         info = json.loads(data) if data else {}
@@ -131,7 +135,7 @@ def previous_info(tree: Tree) -> dict[str, object]:
     return info if isinstance(info, dict) else {}
 
 
-def _candidate(
+def _run_summary(
     run_id: str, folder: str, rule: Rule, *, names: Mapping[str, str], data: Mapping[str, bytes], model: str | None
 ) -> RunSummary:
     place = folder.removeprefix(f"{METADATA}/").rpartition("/")[0]
@@ -157,7 +161,7 @@ def _candidate(
 
 
 def algorithm_name(model_type: str) -> str:
-    """`model_type` as the beginning of a file's name: anything else becomes a dash, nothing becomes `model`."""
+    """Turn `model_type` into the beginning of a file's name: anything else becomes a dash, nothing `model`."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", model_type)[:64].strip("-.") or "model"
 
 
@@ -181,6 +185,7 @@ class _Index:
 
 
 def _index(tree: Tree) -> _Index:
+    """Sort the paths of a tree by what they are; experiments whose folder is no id are passed over."""
     index = _Index()
     for path in tree.files:
         match parse(path):
@@ -191,15 +196,15 @@ def _index(tree: Tree) -> _Index:
             case RecordFile(kind=Kind.RUN) as file if is_experiment_id(file.experiment):
                 if file.is_description:
                     index.runs[file.id] = file.folder
-                elif file.inner.startswith("outputs/"):
-                    index.outputs[file.id].append(file.inner.split("/")[1])
+                elif model := file.output:
+                    index.outputs[file.id].append(model)
             case RecordFile(kind=Kind.LOGGED_MODEL, is_description=True) as file if is_experiment_id(file.experiment):
                 index.logged_models[file.id] = path
     return index
 
 
 def _model_places(tree: Tree, index: _Index) -> dict[str, str]:
-    """The folder of each run's model, for the runs that have one.
+    """Find the folder of each run's model, for the runs that have one.
 
     A run's logged models come first (MLflow 3), then MLflow model directories among its artifacts (MLflow 1 and 2),
     then a bare `model.joblib` or `model.pkl`.
@@ -217,7 +222,7 @@ def _model_places(tree: Tree, index: _Index) -> dict[str, str]:
 
 
 def _logged_model(tree: Tree, models: Iterable[str], metas: Mapping[str, str], data: Mapping[str, bytes]) -> str | None:
-    """The folder of the one of a run's logged models to promote: that called `model`, else the newest."""
+    """Find the folder of the one of a run's logged models to promote: that called `model`, else the newest."""
     ready: list[tuple[bool, int, str]] = []
     for model in models:
         meta = _meta(data.get(metas.get(model, ""), b""))
@@ -228,7 +233,7 @@ def _logged_model(tree: Tree, models: Iterable[str], metas: Mapping[str, str], d
 
 
 def _model_artifact(paths: Iterable[PurePosixPath]) -> str | None:
-    """The folder of the shallowest model among a run's artifacts."""
+    """Find the folder of the shallowest model among a run's artifacts."""
     ordered = sorted(paths, key=lambda path: (len(path.parts), path))
     for names in (("MLmodel",), _BARE_MODELS):
         for path in ordered:

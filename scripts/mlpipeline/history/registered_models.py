@@ -1,4 +1,4 @@
-"""Merges registered models; pure: decides what stands where, writes nothing.
+"""Merge registered models; pure: decides what stands where, writes nothing.
 
 A version number that was published never changes. A job's own versions come after those of the branch in the order
 of their creation, whatever numbers the job gave them; aliases and whatever else names a version follow.
@@ -6,13 +6,22 @@ of their creation, whatever numbers the job gave them; aliases and whatever else
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from mlpipeline.core.documents import dump_yaml, load_yaml
 from mlpipeline.core.edits import Tree, Write
 from mlpipeline.core.records import Kind, ModelVersion, Record, RegisteredModel
-from mlpipeline.history.paths import DESCRIPTION, METADATA, RegisteredModelFile, artifact_folder, parse, version_folder
+from mlpipeline.history.paths import (
+    DESCRIPTION,
+    METADATA,
+    REGISTERED_MODELS,
+    RegisteredModelFile,
+    artifact_folder,
+    parse,
+    version_folder,
+)
 from mlpipeline.history.stored import is_portable
 
 VERSIONS_TAG = "tags/mlflow.modelVersions"
@@ -32,33 +41,34 @@ class Published:
 
 
 def published(tree: Tree, names: Iterable[str]) -> dict[str, Published]:
-    """The registered models of these names that a tree holds."""
+    """Read the registered models of these names that a tree holds."""
     wanted = set(names)
-    found: dict[str, Published] = {}
-    for name in sorted(wanted):
-        folder = f"{METADATA}/models/{name}"
-        data = tree.read(path for path in tree.files if path.startswith(f"{folder}/"))
-        if not data:
-            continue
-        versions = {
-            file.version: _loaded(content)
-            for path, content in data.items()
-            if isinstance(file := parse(path), RegisteredModelFile)
-            and file.version is not None
-            and file.inner == DESCRIPTION
-        }
-        aliases = {
-            path.removeprefix(f"{folder}/aliases/"): int(content)
-            for path, content in data.items()
-            if path.startswith(f"{folder}/aliases/") and content.strip().isdigit()
-        }
-        meta = _loaded(data.get(f"{folder}/meta.yaml", b""))
-        found[name] = Published(meta=meta, aliases=aliases, versions=versions)
-    return found
+    begin = f"{METADATA}/{REGISTERED_MODELS}/"
+    files = {
+        path: file
+        for path in tree.files
+        if path.startswith(begin) and isinstance(file := parse(path), RegisteredModelFile) and file.name in wanted
+    }
+    metas: dict[str, Mapping[str, object]] = {}
+    aliases: dict[str, dict[str, int]] = defaultdict(dict)
+    versions: dict[str, dict[int, Mapping[str, object]]] = defaultdict(dict)
+    for path, data in tree.read(files).items():
+        file = files[path]
+        folder, _, alias = file.inner.partition("/")
+        if file.inner == DESCRIPTION and file.version is None:
+            metas[file.name] = _loaded(data)
+        elif file.inner == DESCRIPTION and file.version is not None:
+            versions[file.name][file.version] = _loaded(data)
+        elif file.version is None and folder == "aliases" and data.strip().isdigit():
+            aliases[file.name][alias] = int(data)
+    return {
+        name: Published(meta=metas.get(name, {}), aliases=aliases[name], versions=versions[name])
+        for name in sorted({file.name for file in files.values()})
+    }
 
 
 def numbers(models: Iterable[RegisteredModel], branch: Mapping[str, Published]) -> Numbers:
-    """The number that each of a job's versions gets, or already has, in the history."""
+    """Number each of a job's versions: the number that it gets, or already has, in the history."""
     return {
         model.name: _numbers(model, branch[model.name].versions if model.name in branch else {}) for model in models
     }
@@ -67,7 +77,7 @@ def numbers(models: Iterable[RegisteredModel], branch: Mapping[str, Published]) 
 def merge(
     tree: Tree, models: Iterable[RegisteredModel], branch: Mapping[str, Published], given: Numbers
 ) -> Iterator[Write]:
-    """Each file of a job's registered models as it is to stand in a tree, changed or not.
+    """Yield each file of a job's registered models as it is to stand in a tree, changed or not.
 
     Args:
         tree: the branch.
@@ -82,7 +92,7 @@ def merge(
 
 
 def renumbered(record: Record, given: Numbers) -> Record:
-    """A logged model that names its registered versions by their numbers in the history; other records as they are."""
+    """Rewrite the versions that a logged model names to their numbers in the history; leave other records alone."""
     listed = record.files.get(VERSIONS_TAG)
     if record.kind is not Kind.LOGGED_MODEL or not isinstance(listed, bytes):
         return record
@@ -105,13 +115,13 @@ def _numbers(model: RegisteredModel, there: Mapping[int, Mapping[str, object]]) 
 
 
 def _identity(meta: Mapping[str, object]) -> tuple[int, str, str]:
-    """What makes two versions the same whatever their numbers; sorts by creation."""
+    """Identify a version whatever its number; sorts by creation."""
     return _time(meta, "creation_timestamp"), str(meta.get("run_id")), str(meta.get("model_id"))
 
 
 def _stored(model: RegisteredModel, there: Published, given: Mapping[int, int], tree: Tree) -> dict[str, bytes]:
-    """A registered model's files as the history stores them, by path below the root."""
-    folder = f"{METADATA}/models/{model.name}"
+    """Lay out a registered model's files as the history stores them, by path below the root."""
+    folder = f"{METADATA}/{REGISTERED_MODELS}/{model.name}"
     stored: dict[str, bytes] = {}
     for version in model.versions:
         number = given[version.number]
@@ -150,7 +160,7 @@ def _small_files(folder: str, files: Mapping[str, object], tree: Tree, *, newer:
 
 
 def portable(location: str) -> str:
-    """Where a model lies, relative to the history's root; other forms, such as `models:/m-...`, as they are."""
+    """Make a model's location relative to the history's root; leave other forms, such as `models:/m-...`, alone."""
     logged = re.search(r"(?:^|/)models/(m-[0-9a-f]{32})/artifacts(/.*)?$", location)
     if logged:
         return f"file:./{artifact_folder(Kind.LOGGED_MODEL, logged[1])}{logged[2] or ''}"
@@ -161,7 +171,7 @@ def portable(location: str) -> str:
 
 
 def _aliases(model: RegisteredModel, there: Published, given: Mapping[int, int]) -> dict[str, int]:
-    """Version by alias. Where branch and job disagree, the alias goes to the version that was created later."""
+    """Unite the aliases. Where branch and job disagree, the alias goes to the version that was created later."""
     created = {given[version.number]: _identity(version.meta) for version in model.versions}
     created |= {number: _identity(meta) for number, meta in there.versions.items()}
     own = {alias: given[number] for alias, number in model.aliases.items() if number in given}
@@ -176,7 +186,7 @@ def _aliases(model: RegisteredModel, there: Published, given: Mapping[int, int])
 
 
 def _united(one: Mapping[str, object], other: Mapping[str, object]) -> dict[str, object]:
-    """Two states of one description: the later update stands, the earlier creation stays."""
+    """Unite two states of one description: the later update stands, the earlier creation stays."""
     first, last = sorted(
         (one, other),
         key=lambda meta: (_time(meta, "last_updated_timestamp"), is_portable(meta), dump_yaml(meta)),

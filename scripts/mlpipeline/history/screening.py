@@ -1,4 +1,7 @@
-"""Decides what of a source may be stored; pure. What may not is refused by name and stays where it is."""
+"""Decide what of a source may be stored. What may not is refused by name and stays where it is.
+
+Looks at the sizes of files; reads and writes none.
+"""
 
 import re
 from collections.abc import Iterator
@@ -39,7 +42,7 @@ _SCANNED = ("params/", "tags/", "request_metadata/")
 
 
 def storable(incoming: Incoming) -> Incoming:
-    """`incoming` without what cannot or must not be pushed, each refused by name.
+    """Leave out of `incoming` what cannot or must not be pushed, each refused by name.
 
     A file over GitHub's limit keeps its record out, a run together with its logged model: without it, it would look
     like a run that never had one. A param or tag that looks like a credential is left out of its record; a password
@@ -135,7 +138,7 @@ def _file_sizes(record: Record) -> Iterator[tuple[str, int]]:
 
 
 def _owners(record: Record) -> set[object]:
-    """A record's own id and, of a logged model, that of its run."""
+    """Name a record's own id and, of a logged model, that of its run."""
     return {record.id, record.meta.get("source_run_id") or record.id}
 
 

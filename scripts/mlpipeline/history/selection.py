@@ -43,7 +43,7 @@ def choose(candidates: Iterable[RunSummary], rule: Rule) -> Choice:
 
 
 def exclusion(candidate: RunSummary, rule: Rule) -> str | None:
-    """The first of `EXCLUSIONS` that keeps a run from being promoted; `None` if nothing does."""
+    """Name the first of `EXCLUSIONS` that keeps a run from being promoted; `None` if nothing does."""
     checks = {
         "other-experiment": bool(rule.experiments) and candidate.experiment not in rule.experiments,
         "deleted": candidate.deleted,

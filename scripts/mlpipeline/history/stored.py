@@ -1,4 +1,7 @@
-"""The form in which a history stores a record: relative locations, placeholders, git attributes; pure."""
+"""Lay out a record as a history stores it: relative locations, placeholders, git attributes.
+
+Reads no file but an `MLmodel` whose content is a file on disk, to make it portable; writes none.
+"""
 
 import re
 from collections.abc import Mapping
@@ -30,7 +33,7 @@ _LOCATED = ("artifact_uri", "artifact_location", "storage_location", "source")
 
 
 def is_portable(meta: Mapping[str, object]) -> bool:
-    """Whether a description names no place of one machine or server, as far as its locations tell."""
+    """Tell whether a description names no place of one machine or server, as far as its locations tell."""
     return all(
         str(meta[key]).startswith(("file:./", "models:/", "runs:/"))
         for key in _LOCATED
@@ -39,12 +42,12 @@ def is_portable(meta: Mapping[str, object]) -> bool:
 
 
 def is_deleted(meta: Mapping[str, object]) -> bool:
-    """Whether a description says that what it describes was deleted."""
+    """Tell whether a description says that what it describes was deleted."""
     return meta.get("lifecycle_stage", "active") != "active"
 
 
 def git_files() -> dict[str, bytes]:
-    """What tells Git how to treat a history, by path.
+    """List the files that tell Git how to treat a history, by path.
 
     It must not convert line ends in what was logged, need not show it in diffs or count it in the repository's
     languages, and overlooks the marks that MLflow leaves behind when it loads a model.
@@ -52,13 +55,13 @@ def git_files() -> dict[str, bytes]:
     patterns = {METADATA: ["*"], ARTIFACTS: ["*"], "deployment/models": ["*"]}
     patterns[MODELS] = ["*_best_model.*", "*_metadata.json"]
     return {
-        f"{folder}/.gitattributes": "".join(f"{pattern} -text linguist-generated\n" for pattern in found).encode()
-        for folder, found in patterns.items()
+        f"{folder}/.gitattributes": "".join(f"{pattern} -text linguist-generated\n" for pattern in names).encode()
+        for folder, names in patterns.items()
     } | {f"{ARTIFACTS}/.gitignore": f"{LOAD_MARK}\n".encode()}
 
 
 def record_files(record: Record, place: str) -> dict[str, Content]:
-    """A record's files as the history stores them, by path below the root; its description comes first."""
+    """Lay out a record's files as the history stores them, by path below the root; its description comes first."""
     folder, artifacts = metadata_folder(record, place), artifact_folder(record.kind, record.id)
     location = f"file:./{artifacts}"
     stored: dict[str, Content] = {
@@ -78,7 +81,7 @@ def record_files(record: Record, place: str) -> dict[str, Content]:
 
 
 def _placed(record: Record, experiment: str) -> dict[str, object]:
-    """A record's description, with the experiment's id and the artifacts' place in the history."""
+    """Complete a record's description with the experiment's id and the artifacts' place in the history."""
     if record.kind is Kind.TRACE:
         where = {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": experiment}}
         return {**record.meta, "trace_location": where}
@@ -87,7 +90,7 @@ def _placed(record: Record, experiment: str) -> dict[str, object]:
 
 
 def placeholders(folder: str, *, metrics: bool, params: bool) -> dict[str, Link | Write]:
-    """What keeps alive the folders of a run that MLflow insists on, and Git would drop because they are empty.
+    """Keep alive the folders of a run that MLflow insists on, and Git would drop because they are empty.
 
     MLflow takes every file in `metrics/` and `params/` for a metric or a param, but does not descend into links. Where
     Git makes a file of a link, as it does on Windows, `params/.keep` becomes a param, which does no harm; a file in
@@ -113,7 +116,7 @@ def placeholders(folder: str, *, metrics: bool, params: bool) -> dict[str, Link 
 
 
 def relocated(mlmodel: Content, folder: str) -> Content:
-    """An `MLmodel` file whose `artifact_path` no longer names the machine that wrote it."""
+    """Make the `artifact_path` of an `MLmodel` file relative, so that it does not name the machine that wrote it."""
     data = mlmodel if isinstance(mlmodel, bytes) else mlmodel.read_bytes()
     return _HOST_PATH.sub(f"artifact_path: file:./{folder}".encode(), data)
 

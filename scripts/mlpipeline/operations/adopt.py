@@ -17,7 +17,7 @@ from mlpipeline.core.settings import PersistSettings
 from mlpipeline.history import health, registered_models
 from mlpipeline.history.health import Health
 from mlpipeline.history.merge import Merge
-from mlpipeline.history.paths import ARTIFACTS, METADATA, record_of
+from mlpipeline.history.paths import ARTIFACTS, METADATA, ArtifactFile, RecordFile, parse
 from mlpipeline.history.screening import storable
 from mlpipeline.publishing.loop import Effects, Publication, target_branch
 from mlpipeline.publishing.plan import Contribution
@@ -133,8 +133,9 @@ def _absent_models(incoming: Incoming) -> Iterator[str]:
             location = registered_models.portable(
                 str(version.meta.get("storage_location") or version.meta.get("source") or "")
             )
-            record, _ = record_of(f"{location.removeprefix('file:./')}/MLmodel")
-            if record not in logged and not location.startswith("runs:/"):
+            file = parse(f"{location.removeprefix('file:./')}/MLmodel")
+            is_stored = isinstance(file, ArtifactFile | RecordFile) and file.id in logged
+            if not is_stored and not location.startswith("runs:/"):
                 what = f"Version {version.number} of '{model.name}'"
                 yield f"{what} was registered from files that are not in the repository."
 

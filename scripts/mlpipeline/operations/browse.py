@@ -75,14 +75,14 @@ class Shown:
 
 
 def listing(root: Path, rule: Rule) -> list[Listed]:
-    """The runs of a history: by rank, then those that cannot be promoted, the newest first.
+    """List the runs of a history: by rank, then those that cannot be promoted, the newest first.
 
     Runs of experiments in which the rule takes no interest are left out.
 
     Raises:
         InputError: there is no history.
     """
-    candidates = reader.candidates(FolderTree.scan(root).as_stored(), rule)
+    candidates = reader.run_summaries(FolderTree.scan(root).as_stored(), rule)
     choice = selection.choose(candidates, rule)
     reasons = {run: reason for reason, runs in choice.excluded.items() for run in runs}
     ranked = [Listed(run=run, rank=rank, excluded=None) for rank, run in enumerate(choice.ranking, start=1)]
@@ -92,12 +92,12 @@ def listing(root: Path, rule: Rule) -> list[Listed]:
 
 
 def newest_first(run: RunSummary) -> tuple[float, str]:
-    """Orders runs by their end, or start while they run, the latest first."""
+    """Order runs by their end, or start while they run, the latest first."""
     return -(run.end_time or run.start_time or 0), run.run_id
 
 
 def show(root: Path, run: str, rule: Rule) -> Shown:
-    """All about the run whose id is `run` or begins with it.
+    """Show the run whose id is `run` or begins with it.
 
     Raises:
         InputError: there is no history, no such run, or more than one.
@@ -106,11 +106,11 @@ def show(root: Path, run: str, rule: Rule) -> Shown:
     folder = _folder_of(whole, run)
     run_id = folder.rpartition("/")[2]
     files = {path: parse(path) for path in whole.paths}
-    outputs = [file.inner for file in files.values() if isinstance(file, RecordFile) and file.folder == folder]
-    models = [inner.split("/")[1] for inner in outputs if inner.startswith("outputs/")]
+    own = (file for file in files.values() if isinstance(file, RecordFile) and file.folder == folder)
+    models = [model for file in own if (model := file.output)]
     records = {run_id, *models}
     tree = whole.part(lambda path: _belongs(files[path], records))
-    (candidate,) = (each for each in reader.candidates(tree, rule) if each.run_id == run_id)
+    (candidate,) = (each for each in reader.run_summaries(tree, rule) if each.run_id == run_id)
     description = f"{folder}/meta.yaml"
     return Shown(
         run=candidate,
@@ -123,7 +123,7 @@ def show(root: Path, run: str, rule: Rule) -> Shown:
 
 
 def _belongs(file: HistoryFile | None, records: Container[str]) -> bool:
-    """Whether a file is of one of some records, or describes an experiment."""
+    """Tell whether a file is of one of some records, or describes an experiment."""
     match file:
         case RecordFile() | ArtifactFile():
             return file.id in records
@@ -137,7 +137,8 @@ def _folder_of(tree: FolderTree, run: str) -> str:
         file.id: file.folder
         for path in tree.paths
         if isinstance(file := parse(path), RecordFile)
-        and (file.kind, file.is_description) == (Kind.RUN, True)
+        and file.kind is Kind.RUN
+        and file.is_description
         and is_experiment_id(file.experiment)
         and file.id.startswith(run)
     }
@@ -157,17 +158,16 @@ def _folder_of(tree: FolderTree, run: str) -> str:
 
 
 def _model(tree: FolderTree, model: str) -> ShownModel:
-    path = next(
-        (
-            path
-            for path in tree.paths
-            if isinstance(file := parse(path), RecordFile)
-            and (file.kind, file.id, file.is_description) == (Kind.LOGGED_MODEL, model, True)
-        ),
-        "",
+    described = (
+        path
+        for path in tree.paths
+        if isinstance(file := parse(path), RecordFile)
+        and file.kind is Kind.LOGGED_MODEL
+        and file.id == model
+        and file.is_description
     )
-    data = tree.read([path]).get(path)
-    meta = load_yaml(data) if data else {}
+    path = next(described, None)
+    meta = load_yaml(tree.read([path])[path]) if path else {}
     folder = artifact_folder(Kind.LOGGED_MODEL, model)
     status = meta.get("status")
     return ShownModel(

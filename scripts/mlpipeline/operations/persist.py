@@ -11,7 +11,7 @@ from mlpipeline.core.records import Incoming, Kind
 from mlpipeline.core.settings import PersistSettings
 from mlpipeline.history import merge, reader
 from mlpipeline.history.merge import Merge
-from mlpipeline.history.paths import ARTIFACTS, METADATA, record_of
+from mlpipeline.history.paths import ARTIFACTS, METADATA, ArtifactFile, RecordFile, parse
 from mlpipeline.history.screening import storable
 from mlpipeline.publishing.loop import Effects, Publication, target_branch
 from mlpipeline.publishing.plan import Contribution, Plan
@@ -161,13 +161,11 @@ class _Job:
         folders: dict[str, Path] = {}
         doubtful: set[str] = set()
         for path in there:
-            record, folder = record_of(path)
-            if record is None:
-                continue
-            if folder is not None:
-                folders[record] = self.checkout.top / prefix / folder
-            if tip.files.get(path, "") != clean.get(path):
-                doubtful.add(record)
+            file = parse(path)
+            if isinstance(file, RecordFile):
+                folders[file.id] = self.checkout.top / prefix / file.folder
+            if isinstance(file, RecordFile | ArtifactFile) and tip.files.get(path, "") != clean.get(path):
+                doubtful.add(file.id)
         return frozenset(folder for record, folder in folders.items() if record not in doubtful)
 
     @property

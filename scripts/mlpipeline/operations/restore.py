@@ -1,4 +1,4 @@
-"""Brings a history into the folder in which a job trains, so that training continues in it.
+"""Bring a history into the folder in which a job trains, so that training continues in it.
 
 Adds files, never changes or removes one. Everything is written beside its place first and renamed into it when whole.
 """
@@ -19,10 +19,10 @@ from mlpipeline.history.paths import (
     METADATA,
     METRICS_LINK,
     REQUIRED,
-    ExperimentFile,
+    ArtifactFile,
     RecordFile,
+    RegisteredModelFile,
     parse,
-    record_of,
 )
 from mlpipeline.history.stored import placeholders
 
@@ -50,8 +50,8 @@ class Restored:
 def restore(source: Tree, into: Path, *, artifacts: bool = True, same_place: bool = False) -> Restored:
     """Bring the history `source` into a folder.
 
-    A run, a logged model or a trace of which the folder holds one file in another state is left out as a whole: its
-    local state may be the newer one, and persisting unites the two.
+    A run, a logged model, a trace or a registered model of which the folder holds one file in another state is left
+    out as a whole: its local state may be the newer one, and persisting unites the two.
 
     Args:
         source: the history.
@@ -79,7 +79,7 @@ def restore(source: Tree, into: Path, *, artifacts: bool = True, same_place: boo
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(data)
         empty = [
-            wanted for wanted in _insisted_folders(source.files, set(skipped)) if not _is_there(wanted, staged, into)
+            wanted for wanted in _required_folders(source.files, set(skipped)) if not _is_there(wanted, staged, into)
         ]
         for wanted in empty:
             (staged / wanted).mkdir(parents=True)
@@ -92,10 +92,10 @@ def restore(source: Tree, into: Path, *, artifacts: bool = True, same_place: boo
 
 
 def _refuse_second_ids(source: Tree, into: Path) -> None:
-    """MLflow shows only one of two experiments of one name: the runs of the other would seem lost."""
+    """Refuse an experiment under two ids: MLflow shows only one of them, and the runs of the other would seem lost."""
     if not (into / METADATA).is_dir():
         return
-    here = FolderTree.scan(into).part(_describes_experiment)
+    here = FolderTree.scan(into)
     theirs = {experiment.name: experiment.id for experiment in reader.experiments(source)}
     for experiment in reader.experiments(here):
         if theirs.get(experiment.name, experiment.id) != experiment.id:
@@ -108,10 +108,10 @@ def _refuse_second_ids(source: Tree, into: Path) -> None:
 
 
 def _missing(source: Tree, paths: Iterable[str], into: Path) -> tuple[list[str], tuple[str, ...]]:
-    """The files to bring, and the names of what is there in another state."""
+    """List the files to bring, and the names of what is there in another state."""
     groups: dict[str, list[str]] = defaultdict(list)
     for path in paths:
-        groups[record_of(path)[0] or path].append(path)
+        groups[_unit(path)].append(path)
     missing: list[str] = []
     skipped: list[str] = []
     for name, group in groups.items():
@@ -123,6 +123,14 @@ def _missing(source: Tree, paths: Iterable[str], into: Path) -> tuple[list[str],
     return missing, tuple(sorted(skipped))
 
 
+def _unit(path: str) -> str:
+    """Name what is brought or left out as a whole together with a file."""
+    match parse(path):
+        case RecordFile(id=name) | ArtifactFile(id=name) | RegisteredModelFile(name=name):
+            return name
+    return path
+
+
 def _exists(path: Path) -> bool:
     return path.is_symlink() or path.exists()
 
@@ -131,7 +139,7 @@ def _holds(source: Tree, path: str, file: Path) -> bool:
     return file.is_file() and source.files[path] == source.blob_id(file)
 
 
-def _insisted_folders(files: Iterable[str], left_out: Container[str]) -> Iterator[str]:
+def _required_folders(files: Iterable[str], left_out: Container[str]) -> Iterator[str]:
     for path in files:
         file = parse(path)
         if isinstance(file, RecordFile) and file.is_description and file.id not in left_out:
@@ -164,7 +172,7 @@ def _chunks(paths: Iterable[str]) -> Iterator[list[str]]:
 
 
 def _links(files: Iterable[str]) -> frozenset[str]:
-    """The links that keep folders alive in Git; the folders themselves are created instead."""
+    """List the links that keep folders alive in Git; the folders themselves are created instead."""
     described = (file for path in files if isinstance(file := parse(path), RecordFile) and file.is_description)
     kept = (placeholders(file.folder, metrics=False, params=False) for file in described)
     return frozenset(path for each in kept for path, edit in each.items() if isinstance(edit, Link))
@@ -173,8 +181,3 @@ def _links(files: Iterable[str]) -> frozenset[str]:
 def _is_run(path: str) -> bool:
     file = parse(path)
     return isinstance(file, RecordFile) and file.kind is Kind.RUN and file.is_description
-
-
-def _describes_experiment(path: str) -> bool:
-    file = parse(path)
-    return isinstance(file, ExperimentFile) and file.is_description

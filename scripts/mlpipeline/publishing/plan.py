@@ -113,7 +113,7 @@ def plan(tip: Tip, contribution: Contribution, rule: Rule, *, now: int) -> Plan:
     if edits:
         edits += _missing_git_files(tip)
     tree = Overlay(tip, edits)
-    choice = selection.choose(reader.candidates(tree, rule), rule)
+    choice = selection.choose(reader.run_summaries(tree, rule), rule)
     previous = reader.previous_info(tip)
     return Plan(
         tip=tip,

@@ -1,4 +1,4 @@
-"""Finds the files of a record on disk, wherever MLflow said it put them; never follows a link."""
+"""Find the files of a record on disk, wherever MLflow said it put them; never follows a link."""
 
 import os
 import re
@@ -30,7 +30,7 @@ class Found:
 def of_record(
     kind: Kind, record_id: str, *, location: str, home: Path, metadata: Path | None = None, elsewhere: bool = True
 ) -> Found:
-    """A record's artifacts, as `artifacts/...`; the first place that holds any is taken.
+    """Find a record's artifacts, as `artifacts/...`; the first place that holds any is taken.
 
     A folder of its own comes first, for it travels with the record; the location may be that of another machine.
 
@@ -53,7 +53,7 @@ def of_record(
 
 
 def below(folder: Path, prefix: str, *, within: Path) -> Found:
-    """The regular files below `folder`, in the order of their paths.
+    """List the regular files below `folder`, in the order of their paths.
 
     Args:
         folder: where to look; nothing is found where there is none.
@@ -89,7 +89,7 @@ def _places(kind: Kind, record_id: str, location: str, home: Path, metadata: Pat
 
 
 def _local_path(location: str) -> str | None:
-    """The path that a location means on this machine: absolute, or relative to where MLflow ran."""
+    """Resolve a location to its path on this machine: absolute, or relative to where MLflow ran."""
     if _DRIVE.match(location):
         return None if os.name != "nt" else location
     parts = urlsplit(location)

@@ -1,4 +1,4 @@
-"""Reads an MLflow file store on disk. Reads only, never follows a link, imports no MLflow.
+"""Read an MLflow file store on disk. Writes nothing, never follows a link, imports no MLflow.
 
 Layout and defaults as in `mlflow/store/tracking/file_store.py` and `mlflow/store/model_registry/file_store.py` of
 MLflow 3.17, and in the stores of MLflow 1 and 2 that it still reads. What can be repaired with certainty is repaired
@@ -133,7 +133,7 @@ class _Reader:
         return None
 
     def _experiment_meta(self, folder: Path) -> dict[str, object]:
-        """An experiment's description; where it is lost, its id is its name, so that its runs stay in sight."""
+        """Read an experiment's description; where it is lost, its id is its name, so that its runs stay in sight."""
         try:
             meta = _description(folder / "meta.yaml")
         except _MalformedError as error:
@@ -181,7 +181,7 @@ class _Reader:
         )
 
     def _sound(self, kind: Kind, folder: Path, files: Mapping[str, Content]) -> dict[str, Content]:
-        """A record's small files, with metrics that MLflow can read."""
+        """Repair the metrics among a record's small files."""
         sound: dict[str, Content] = {}
         for path, content in files.items():
             if not path.startswith("metrics/") or not isinstance(content, bytes):
@@ -233,7 +233,7 @@ class _Reader:
 
 
 def _record_folders(experiment: Path) -> Iterator[tuple[Kind, Path]]:
-    """The folders of an experiment that are records, or what is left of them."""
+    """Yield the folders of an experiment that are records, or what is left of them."""
     for kind, inner in FOLDERS.items():
         for folder in sorted(_folders(experiment / inner)):
             if kind is not Kind.RUN or (folder.name not in RESERVED and _looks_like_run(folder)):
@@ -250,7 +250,7 @@ def _is_placeholder(metrics: Path) -> bool:
 
 
 def _aliases(folder: Path, meta: Mapping[str, object]) -> dict[str, str]:
-    """Version by alias: a file each; MLflow 2 kept them in `meta.yaml` too."""
+    """Read the version of each alias: a file each; MLflow 2 kept them in `meta.yaml` too."""
     listed = meta.get("aliases")
     kept = {str(alias): str(version) for alias, version in listed.items()} if isinstance(listed, dict) else {}
     files = {file.name: file.read_text(encoding="utf-8").strip() for file in _files(folder / "aliases")}
@@ -258,7 +258,7 @@ def _aliases(folder: Path, meta: Mapping[str, object]) -> dict[str, str]:
 
 
 def _location(kind: Kind, meta: Mapping[str, object], files: Mapping[str, Path]) -> str:
-    """Where a record's artifacts lie, as MLflow wrote it."""
+    """Read where a record's artifacts lie, as MLflow wrote it."""
     if kind is not Kind.TRACE:
         return str(meta.get(LOCATIONS[kind]) or "")
     tag = files.get(f"tags/{ARTIFACT_TAG}")
@@ -275,7 +275,7 @@ def _folders(parent: Path) -> Iterator[Path]:
 
 
 def _files(place: Path) -> Iterator[Path]:
-    """The file at `place`, or all regular files below it."""
+    """Yield the file at `place`, or all regular files below it."""
     if place.is_file() and not place.is_symlink():
         yield place
     else:

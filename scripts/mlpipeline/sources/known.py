@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mlpipeline.core.edits import Tree, differs
 from mlpipeline.core.records import MODEL_PENDING, Kind, Record
-from mlpipeline.history.paths import FOLDERS, METADATA, record_of
+from mlpipeline.history.paths import RecordFile, parse
 from mlpipeline.history.stored import record_files
 
 KnownFolder = Callable[[Path], bool]
@@ -38,17 +38,13 @@ def known_records(tip: Tree) -> KnownRecord:
     The form in which a record would be stored is compared by id, so that none of the tree's blobs is read. What a
     record gets after its end while its description and its tags stay, such as another artifact, is not seen.
     """
-    folders: dict[str, str] = {}
-    for path in tip.files:
-        record, folder = record_of(path)
-        if record is not None and folder is not None:
-            folders[record] = folder
+    files = (parse(path) for path in tip.files)
+    places = {(file.kind, file.id): file.place for file in files if isinstance(file, RecordFile)}
 
     def is_known(listed: Record) -> bool:
-        folder = folders.get(listed.id)
-        if folder is None or not _has_ended(listed):
+        place = places.get((listed.kind, listed.id))
+        if place is None or not _has_ended(listed):
             return False
-        place = folder.removeprefix(f"{METADATA}/").removesuffix(f"/{FOLDERS[listed.kind]}{listed.id}")
         return not any(differs(tip, path, content) for path, content in record_files(listed, place).items())
 
     return is_known

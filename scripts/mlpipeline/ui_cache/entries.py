@@ -1,4 +1,4 @@
-"""What a history on disk consists of, and by which signs a changed part is known without reading it."""
+"""Find what a history on disk consists of, and the signs by which a changed part is known without reading it."""
 
 import hashlib
 import os
@@ -79,24 +79,26 @@ class Entry:
         return file.experiment if isinstance(file, ExperimentFile | RecordFile) else ""
 
     def read(self, root: Path) -> dict[str, bytes]:
-        """The bytes of its files; those that are gone since it was found are missing.
+        """Read its files; those that are gone since it was found are missing.
 
         What was logged through the link that stands for an empty `metrics/` is found under that name.
         """
-        found: dict[str, bytes] = {}
+        contents: dict[str, bytes] = {}
         for name in self.files:
             try:
                 with open(f"{root}/{self.folder}/{name}", "rb") as file:  # noqa: PTH123 - half the time of a Path
-                    found[
-                        name.replace(f"{METRICS_LINK}/", "metrics/", 1) if name.startswith(f"{METRICS_LINK}/") else name
-                    ] = file.read()
+                    contents[_behind_link(name)] = file.read()
             except FileNotFoundError:
                 continue
-        return found
+        return contents
+
+
+def _behind_link(name: str) -> str:
+    return f"metrics/{name.removeprefix(f'{METRICS_LINK}/')}" if name.startswith(f"{METRICS_LINK}/") else name
 
 
 def find(root: Path) -> Iterator[Entry]:
-    """Everything below `mlruns/` that MLflow would show, experiments before what lies in them."""
+    """Find all below `mlruns/` that MLflow would show, experiments before what lies in them."""
     for store in (METADATA, f"{METADATA}/{TRASH}"):
         for name in _folders(root, store):
             if is_experiment_id(name):
@@ -117,7 +119,7 @@ def _experiment(root: Path, folder: str) -> Iterator[Entry]:
 
 
 def _entry(root: Path, sort: EntryKind, folder: str) -> Iterator[Entry]:
-    """The entry in a folder, if it has a description: MLflow passes over the others too."""
+    """Yield the entry in a folder, if it has a description: MLflow passes over the others too."""
     inner = _INNER[sort]
     signs = _signs(
         f"{root}/{folder}",
@@ -132,7 +134,7 @@ def _entry(root: Path, sort: EntryKind, folder: str) -> Iterator[Entry]:
 
 
 def _signs(folder: str, prefix: str, enter: Callable[[str], bool] = lambda _: True) -> list[tuple[str, int, int, int]]:
-    """Name, size and times of the files below a folder; links, which only keep folders alive in Git, are no files.
+    """List name, size and times of the files below a folder; links, which only keep folders alive in Git, are no files.
 
     Args:
         folder: where to look.
@@ -152,7 +154,7 @@ def _signs(folder: str, prefix: str, enter: Callable[[str], bool] = lambda _: Tr
 
 
 def _folders(root: Path, folder: str) -> list[str]:
-    """Names of the real folders in a folder, sorted; none where it is missing."""
+    """List the names of the real folders in a folder, sorted; none where it is missing."""
     try:
         with os.scandir(f"{root}/{folder}") as inside:
             return sorted(each.name for each in inside if each.is_dir(follow_symlinks=False))

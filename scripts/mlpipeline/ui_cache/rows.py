@@ -1,4 +1,6 @@
-"""What MLflow's SQL store would hold of an entry: its files as rows of tables; pure but for a look where artifacts are.
+"""Turn an entry into what MLflow's SQL store would hold of it: its files as rows of tables.
+
+Reads no file, but looks whether artifacts lie inside a run's own folder.
 
 Missing keys get the defaults of mlflow/store/tracking/file_store.py, so that both stores show the same.
 """
@@ -17,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 from mlpipeline.core.documents import load_yaml
 from mlpipeline.core.records import RUN_STATUS, Kind
 from mlpipeline.history.metrics import Point, metric_points
-from mlpipeline.history.paths import ARTIFACTS, artifact_folder, version_number
+from mlpipeline.history.paths import ARTIFACTS, DESCRIPTION, artifact_folder, version_folder, version_number
 from mlpipeline.history.stored import ARTIFACT_TAG
 from mlpipeline.ui_cache.entries import DESCRIPTIONS, Entry, EntryKind
 
@@ -49,7 +51,7 @@ class _Source:
     root: Path
 
     def described(self, path: str = "") -> "_Description":
-        """A YAML file of the entry; its description by default.
+        """Read a YAML file of the entry; its description by default.
 
         Raises:
             ValueError: it is malformed.
@@ -61,7 +63,7 @@ class _Source:
             raise ValueError(f"{name} is {'gone' if isinstance(error, KeyError) else error}") from error
 
     def texts(self, folder: str) -> dict[str, str]:
-        """Text by name of the files in one of the entry's folders."""
+        """Read the files in one of the entry's folders, by name."""
         begin = f"{folder}/"
         return {
             path.removeprefix(begin): data.decode(errors="replace")
@@ -70,12 +72,12 @@ class _Source:
         }
 
     def inner(self, folder: str) -> list[str]:
-        """Names of the folders in `folder` that have a `meta.yaml`."""
+        """List the folders in `folder` that have a `meta.yaml`."""
         parts = (path.split("/") for path in self.files if path.startswith(f"{folder}/"))
         return [part[1] for part in parts if part[2:] == ["meta.yaml"]]
 
     def points(self, path: str, kind: Kind) -> list[Point]:
-        """The points of a metric's file.
+        """Read the points of a metric's file.
 
         Raises:
             ValueError: it holds a line that MLflow cannot read, or none.
@@ -96,31 +98,31 @@ class _Description:
         self._values = values
 
     def text(self, *keys: str) -> str | None:
-        """The first of `keys` that has a value, as text."""
+        """Return the first of `keys` that has a value, as text."""
         found = next((self._values[key] for key in keys if self._values.get(key) is not None), None)
         return None if found is None else str(found)
 
     def number(self, key: str) -> int | None:
-        """A whole number; `None` for anything else."""
+        """Return a whole number; `None` for anything else."""
         value = self._values.get(key)
         return value if isinstance(value, int) else None
 
     def mapping(self, key: str) -> Mapping[str, object]:
-        """A mapping; empty for anything else."""
+        """Return a mapping; empty for anything else."""
         value = self._values.get(key)
         return value if isinstance(value, dict) else {}
 
     def has(self, key: str) -> bool:
-        """Whether there is such a key."""
+        """Tell whether there is such a key."""
         return key in self._values
 
     def stage(self) -> str:
-        """`active` or `deleted`: the tables hold nothing else."""
+        """Return `active` or `deleted`: the tables hold nothing else."""
         return "deleted" if self.text("lifecycle_stage") == "deleted" else "active"
 
 
 def rows(entry: Entry, files: Mapping[str, bytes], root: Path) -> Rows:
-    """The rows of an entry.
+    """Turn an entry into rows.
 
     Args:
         entry: the entry.
@@ -186,7 +188,7 @@ def _metric(name: str, point: Point, run: str) -> Row:
 
 
 def _run_links(source: _Source) -> Iterator[tuple[str, Row]]:
-    """The datasets and models that a run read and made; the SQL store names the ends of a link otherwise than files."""
+    """Link a run to what it read and made; the SQL store names the ends of a link otherwise than files."""
     run = source.entry.id
     for folder in source.inner("inputs"):
         meta = source.described(f"inputs/{folder}/meta.yaml")
@@ -304,7 +306,7 @@ def _assessment(source: _Source, path: str, trace_time: int) -> Iterator[tuple[s
 
 
 def _aggregate(value: object) -> tuple[float | None, bool]:
-    """What of an assessment can be averaged, and whether it is a number proper."""
+    """Compute what of an assessment can be averaged, and whether it is a number proper."""
     if isinstance(value, (bool, int, float)) and math.isfinite(value):
         return float(value), not isinstance(value, bool)
     words = {"yes": 1.0, "no": 0.0}
@@ -322,13 +324,14 @@ def _registered_model(source: _Source) -> Iterator[tuple[str, Row]]:
             yield "registered_model_aliases", (alias, int(text), name)
     for path in source.files:
         folder, _, file = path.partition("/")
-        if file == "meta.yaml":
-            yield from _version(source, folder)
+        number = version_number(folder)
+        if number is not None and file == DESCRIPTION:
+            yield from _version(source, number)
 
 
-def _version(source: _Source, folder: str) -> Iterator[tuple[str, Row]]:
+def _version(source: _Source, number: int) -> Iterator[tuple[str, Row]]:
+    folder = version_folder(number)
     meta, name = source.described(f"{folder}/meta.yaml"), source.entry.id
-    number = version_number(folder)
     times = meta.number("creation_timestamp"), meta.number("last_updated_timestamp")
     model = meta.text("model_id")
     home = artifact_folder(Kind.LOGGED_MODEL, model) if model else ""
@@ -352,7 +355,7 @@ _READERS: dict[EntryKind, Callable[[_Source], Iterator[tuple[str, Row]]]] = {
 
 
 def _location(source: _Source, stated: str | None, home: str) -> str:
-    """Where artifacts lie, in a form that does not depend on the working directory.
+    """Locate artifacts in a form that does not depend on the working directory.
 
     A folder is taken as stated only inside the history: a history that came from somewhere else could otherwise show
     any folder of this machine. Stores on the network are left to MLflow.
@@ -379,7 +382,7 @@ def _finite(value: float) -> float:
 
 
 def _milliseconds(text: str | None) -> int:
-    """Milliseconds since the epoch of an ISO 8601 time; 0 where there is none."""
+    """Convert an ISO 8601 time to milliseconds since the epoch; 0 where there is none."""
     try:
         moment = datetime.fromisoformat(text or "")
     except ValueError:
