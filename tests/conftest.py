@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.isolation import isolate, keep_package_caches
+from support.isolation import forget_stores, isolate, keep_package_caches
 
 pytest_plugins = ["support.jobs", "support.histories"]
 
@@ -20,3 +20,4 @@ def isolated_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
 @pytest.fixture(autouse=True)
 def isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     isolate(monkeypatch, tmp_path_factory.mktemp("home"))
+    forget_stores()

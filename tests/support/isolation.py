@@ -1,6 +1,7 @@
 """Keep configuration, credentials and CI variables of the machine away from what a test runs."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -26,3 +27,10 @@ def keep_package_caches(patch: pytest.MonkeyPatch) -> None:
     for name, folder in (("PIP_CACHE_DIR", "pip"), ("UV_CACHE_DIR", "uv")):
         if name not in os.environ:
             patch.setenv(name, str(Path.home() / ".cache" / folder))
+
+
+def forget_stores() -> None:
+    """Empty MLflow's cache of stores, in which `file:./mlruns` stays the folder that it was first."""
+    registry = sys.modules.get("mlflow.tracking._tracking_service.registry")
+    if registry is not None:
+        registry.TrackingStoreRegistry._get_store_with_resolved_uri.cache_clear()

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from mlflow.tracking._tracking_service.registry import TrackingStoreRegistry
+
+from support.isolation import forget_stores
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
@@ -73,11 +74,6 @@ class Trained(Checkout):
     load: Called
     preprocess: Called
     train: Called
-
-
-def forget_stores() -> None:
-    """MLflow keeps a store for each URI it met, also for `file:./mlruns` once the folder is another."""
-    TrackingStoreRegistry._get_store_with_resolved_uri.cache_clear()
 
 
 def houses() -> pd.DataFrame:

@@ -22,7 +22,8 @@ from mlflow.pyfunc import load_model, scoring_server
 from mlpipeline.core.errors import InputError, TrainingError
 from mlpipeline.training import recording
 from support.gitrepo import clone, git
-from training.checkouts import Called, Checkout, Trained, forget_stores
+from support.isolation import forget_stores
+from training.checkouts import Called, Checkout, Trained
 
 METRICS = {f"{part}_{kind}" for part in ("val", "test") for kind in ("rmse", "mae", "r2")}
 SIX = ["dummy", "linear", "ridge", "random_forest", "gradient_boosting", "xgboost"]
