@@ -12,6 +12,9 @@ UV := uv==0.13.8
 UNIT := tests/core tests/history tests/reports tests/publishing/test_plan.py tests/publishing/test_wording.py \
 	tests/test_architecture.py tests/test_documents.py
 
+# A file stays in one process, for its fixtures take longest; at most four, for MLflow's servers take memory.
+WORKERS := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
 INSTALL := $(PYTHON) scripts/install.py
 LOCK := -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links
@@ -26,7 +29,8 @@ demo: ## Train, persist and reopen a history on this machine
 
 .PHONY: test
 test: tools lint ## Run every check: linters, types, tests with branch coverage
-	@python=$$($(INSTALL) dev --venv "$(VENV)") && "$$python" -m pytest $(if $(PYTEST_ARGS),$(PYTEST_ARGS),--cov)
+	@python=$$($(INSTALL) dev --venv "$(VENV)") \
+		&& "$$python" -m pytest $(WORKERS) $(if $(PYTEST_ARGS),$(PYTEST_ARGS),--cov)
 
 .PHONY: unit
 unit: ## Run the tests that need no repository, no server and no MLflow, in seconds
@@ -51,7 +55,7 @@ lock: ## Resolve pyproject.toml into requirements/ anew
 
 .PHONY: clean
 clean: ## Remove what the other targets made
-	rm -rf "$(VENV)" "$(TOOLS)" .demo dist .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf "$(VENV)" "$(TOOLS)" .demo dist .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find scripts tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: tools
