@@ -9,7 +9,7 @@ import pytest
 
 from mlpipeline.core.outcome import Outcome
 from mlpipeline.core.ranking import Rule
-from mlpipeline.core.settings import BOT, Context, PersistSettings
+from mlpipeline.core.settings import BOT, Context, PublishSettings
 from mlpipeline.operations.persist import persist
 from mlpipeline.publishing.loop import Effects
 from mlpipeline.repo.remote import PushResult
@@ -33,15 +33,13 @@ class Job:
     def store(self) -> Path:
         return self.checkout / "mlruns"
 
-    def settings(self, **changes: Any) -> PersistSettings:
-        settings = PersistSettings(
-            source="",
+    def settings(self, **changes: Any) -> PublishSettings:
+        settings = PublishSettings(
             repository=self.checkout,
             root=".",
             remote="origin",
             branch=None,
             rule=Rule(),
-            job="test job",
             update=True,
             dry_run=False,
             attempts=20,
@@ -49,12 +47,13 @@ class Job:
         )
         return replace(settings, **changes)
 
-    def persist(self, **changes: Any) -> Outcome:
+    def persist(self, *, source: str = "", **changes: Any) -> Outcome:
         def sleep(seconds: float) -> None:
             self.sleeps.append(seconds)
             self.while_waiting()
 
-        return persist(self.settings(**changes), Effects(now=lambda: NOW, sleep=sleep, say=self.said.append))
+        effects = Effects(now=lambda: NOW, sleep=sleep, say=self.said.append)
+        return persist(self.settings(**changes), effects, source=source, job="")
 
 
 def before_next_push(monkeypatch: pytest.MonkeyPatch, action: Callable[[], object]) -> None:

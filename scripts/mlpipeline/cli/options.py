@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mlpipeline.cli.context import context_of
 from mlpipeline.core.ranking import Mode, Rule
-from mlpipeline.core.settings import ATTEMPTS, PersistSettings
+from mlpipeline.core.settings import ATTEMPTS, PublishSettings
 
 
 def add_place(parser: argparse.ArgumentParser) -> None:
@@ -70,19 +70,19 @@ def rule(flags: argparse.Namespace) -> Rule:
     return Rule(metric=flags.metric, mode=Mode(flags.mode), experiments=tuple(getattr(flags, "experiment", ())))
 
 
-def settings(
-    flags: argparse.Namespace, environ: Mapping[str, str], *, source: str = "", job: str = ""
-) -> PersistSettings:
-    """Make the settings that flags and environment ask for."""
+def settings(flags: argparse.Namespace, environ: Mapping[str, str]) -> PublishSettings:
+    """Make the settings that flags and environment ask for.
+
+    Raises:
+        InputError: `--root` leaves the repository.
+    """
     context = context_of(environ)
-    return PersistSettings(
-        source=source,
+    return PublishSettings(
         repository=flags.repository,
         root=flags.root,
         remote=flags.remote,
         branch=flags.branch or None,
         rule=rule(flags),
-        job=" ".join(job.split()) or context.job,
         update=flags.update,
         dry_run=context.act if flags.dry_run is None else flags.dry_run,
         attempts=max(1, flags.attempts),

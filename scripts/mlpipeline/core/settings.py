@@ -1,4 +1,4 @@
-"""What a persist is asked to do, and where it runs: values."""
+"""What publishing is asked to do, and where it runs: values."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,46 +38,46 @@ class Context:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PersistSettings:
-    """One persist; the flags of `persist.py` under their own names.
+class PublishSettings:
+    """One publication, of whatever is published; the flags of its command under their own names.
 
     Attributes:
-        source: URI of the job's runs; empty for what MLflow itself would use in the root.
         repository: a folder of the checkout.
         root: the folder in the repository that holds `mlruns/`, relative to its top.
         remote: the remote's name.
         branch: the branch to publish to; `None` for the one checked out.
         rule: how the best run is chosen.
-        job: who ran this, for the commit message.
         update: whether the checkout follows a push.
         dry_run: whether to stop before anything is pushed.
         attempts: how many pushes may lose a race.
         context: what the environment says.
+
+    Raises:
+        InputError: `root` leaves the repository.
     """
 
-    source: str
     repository: Path
     root: str
     remote: str
     branch: str | None
     rule: Rule
-    job: str
     update: bool
     dry_run: bool
     attempts: int
     context: Context
 
-    @property
-    def prefix(self) -> str:
-        """`root` as paths of the repository begin: empty, or with a `/` at its end.
-
-        Raises:
-            InputError: it leaves the repository.
-        """
-        parts = [part for part in self.root.replace("\\", "/").split("/") if part not in ("", ".")]
-        if self.root.startswith("/") or ".." in parts:
+    def __post_init__(self) -> None:
+        if self.root.startswith("/") or ".." in self._folders:
             raise InputError(
                 f"--root '{self.root}' is not a folder inside the repository.",
                 remedy="give it relative to the repository's top, such as --root backend.",
             )
-        return "".join(f"{part}/" for part in parts)
+
+    @property
+    def prefix(self) -> str:
+        """`root` as paths of the repository begin: empty, or with a `/` at its end."""
+        return "".join(f"{folder}/" for folder in self._folders)
+
+    @property
+    def _folders(self) -> list[str]:
+        return [folder for folder in self.root.replace("\\", "/").split("/") if folder not in ("", ".")]

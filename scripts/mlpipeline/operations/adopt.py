@@ -13,7 +13,7 @@ from pathlib import Path
 from mlpipeline.core.errors import InputError
 from mlpipeline.core.outcome import Outcome
 from mlpipeline.core.records import Incoming
-from mlpipeline.core.settings import PersistSettings
+from mlpipeline.core.settings import PublishSettings
 from mlpipeline.history import health, registered_models
 from mlpipeline.history.health import Health
 from mlpipeline.history.merge import Merge
@@ -43,7 +43,7 @@ class Adoption:
     after: Health
 
 
-def adopt(settings: PersistSettings, effects: Effects) -> Adoption:
+def adopt(settings: PublishSettings, effects: Effects) -> Adoption:
     """Heal the history of a branch.
 
     Raises:

@@ -8,7 +8,7 @@ from pathlib import Path
 from mlpipeline.core.edits import Tree
 from mlpipeline.core.outcome import Outcome
 from mlpipeline.core.records import Incoming, Kind
-from mlpipeline.core.settings import PersistSettings
+from mlpipeline.core.settings import PublishSettings
 from mlpipeline.history import merge, reader
 from mlpipeline.history.merge import Merge
 from mlpipeline.history.paths import ARTIFACTS, METADATA, ArtifactFile, RecordFile, parse
@@ -23,8 +23,14 @@ from mlpipeline.sources.known import Known, known_records
 from mlpipeline.sources.read import read
 
 
-def persist(settings: PersistSettings, effects: Effects) -> Outcome:
+def persist(settings: PublishSettings, effects: Effects, *, source: str, job: str) -> Outcome:
     """Publish a job's runs.
+
+    Args:
+        settings: where and how to publish.
+        effects: clock, sleep and progress.
+        source: URI of the job's runs; empty for what MLflow itself would use in the root.
+        job: who ran this, for the commit message; empty for what the environment says.
 
     Returns:
         How it ended; `failed` only with a bundle or a reason to read.
@@ -38,11 +44,11 @@ def persist(settings: PersistSettings, effects: Effects) -> Outcome:
         return Outcome(status="skipped", reason=settings.context.skip, metric=settings.rule.metric)
     checkout = Checkout(settings.repository)
     branch = target_branch(settings, checkout)
-    job = _Job(
+    runs = _Job(
         checkout=checkout,
         prefix=settings.prefix,
-        source=_source(settings.source or settings.context.tracking_uri, checkout.top / settings.prefix),
-        name=settings.job,
+        source=_source(source or settings.context.tracking_uri, checkout.top / settings.prefix),
+        name=job or settings.context.job,
         say=effects.say,
     )
     with checkout.scratch(settings.remote, inherited_settings=settings.context.git_settings) as scratch:
@@ -52,13 +58,13 @@ def persist(settings: PersistSettings, effects: Effects) -> Outcome:
             checkout=checkout,
             scratch=scratch,
             branch=branch,
-            contribute=job.contribution,
-            replaceable=job.replaceable,
-            where=job.where,
+            contribute=runs.contribution,
+            replaceable=runs.replaceable,
+            where=runs.where,
         )
         outcome = publication.run().outcome
     if outcome.status in ("persisted", "nothing-new"):
-        shutil.rmtree(job.downloads, ignore_errors=True)
+        shutil.rmtree(runs.downloads, ignore_errors=True)
     return outcome
 
 

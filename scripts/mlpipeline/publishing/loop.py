@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from mlpipeline.core.errors import PublishError, RepositoryError
 from mlpipeline.core.outcome import Outcome, Status
-from mlpipeline.core.settings import UNREACHABLE_ATTEMPTS, PersistSettings
+from mlpipeline.core.settings import UNREACHABLE_ATTEMPTS, PublishSettings
 from mlpipeline.history.paths import METADATA, PROMOTED
 from mlpipeline.publishing import wording
 from mlpipeline.publishing.plan import Contribution, Plan, plan
@@ -51,7 +51,7 @@ class Result:
     plan: Plan
 
 
-def target_branch(settings: PersistSettings, checkout: Checkout) -> str:
+def target_branch(settings: PublishSettings, checkout: Checkout) -> str:
     """Name the branch to publish to.
 
     Raises:
@@ -87,7 +87,7 @@ class Publication:
         where: the source, in messages.
     """
 
-    settings: PersistSettings
+    settings: PublishSettings
     effects: Effects
     checkout: Checkout
     scratch: Scratch

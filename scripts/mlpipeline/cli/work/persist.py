@@ -13,6 +13,7 @@ from mlpipeline.reports.report import Report
 
 def work(flags: argparse.Namespace, environ: Mapping[str, str]) -> Report:
     """Publish the job's runs."""
-    settings = options.settings(flags, environ, source=flags.source, job=flags.job)
-    outcome = persist(settings, Effects(now=time.time, sleep=time.sleep, say=entry.say))
+    effects = Effects(now=time.time, sleep=time.sleep, say=entry.say)
+    job = " ".join(flags.job.split())
+    outcome = persist(options.settings(flags, environ), effects, source=flags.source, job=job)
     return persisted.report(outcome, strict=flags.fail_on_error)
