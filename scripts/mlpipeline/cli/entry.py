@@ -146,7 +146,9 @@ def _missing(error: ImportError, extra: str) -> PipelineError:
     what = f"The Python package '{error.name}' is not installed for {sys.executable}."
     install = Path(__file__).parents[2] / "install.py"
     if not install.is_file():
-        return MissingDependencyError(what, remedy=f"pip install 'mlflow-git-persistence[{extra}]'.")
+        # What the lock `persist` holds is what the package itself requires, so there is no extra of that name.
+        package = "mlflow-git-persistence" if extra == "persist" else f"'mlflow-git-persistence[{extra}]'"
+        return MissingDependencyError(what, remedy=f"pip install {package}")
     # argv[0] is how the person called the command: in the new environment it is called the same way.
     return MissingDependencyError(
         what, remedy=f"python3 {os.path.relpath(install)} {extra} && .venv/bin/python {sys.argv[0]}"
