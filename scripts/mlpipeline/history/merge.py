@@ -6,6 +6,7 @@ models are the exception: what was published keeps its number (see `registered_m
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from mlpipeline.core.documents import load_yaml
@@ -52,7 +53,7 @@ def merge(existing: Tree, incoming: Incoming, *, complete: bool = False) -> Merg
     added: list[str] = []
     updated: list[str] = []
     holds: set[str] = set()
-    filled = frozenset() if complete else _filled(tree.files)
+    filled = frozenset() if complete else _filled(tree.files, {record.id for record in incoming.records})
     for record in incoming.records:
         place = placements[record.experiment].place
         stored = record_files(registered_models.renumbered(record, numbers), place)
@@ -94,18 +95,19 @@ def _placeholders(
     if record.kind is not Kind.RUN:
         return
     folder = metadata_folder(record, place)
-    own = _filled(stored)
+    own = _filled(stored, {record.id})
     metrics, params = (f"{folder}/{name}" in filled | own for name in ("metrics", "params"))
     wanted = placeholders(folder, metrics=metrics, params=params)
     yield from (Delete(path=path) for path in _possible(record, place) if path in existing.files and path not in wanted)
     yield from (edit for path, edit in wanted.items() if path not in existing.files)
 
 
-def _filled(paths: Iterable[str]) -> frozenset[str]:
-    """The folders of metrics and of params that are not empty."""
+def _filled(paths: Iterable[str], records: AbstractSet[str]) -> frozenset[str]:
+    """The folders of metrics and of params of some records that are not empty."""
     folders: set[str] = set()
     for path in paths:
-        file = parse(path)
+        # The id is the third part of a run's path, or the fourth; a history has many more records than a job.
+        file = None if records.isdisjoint(path.split("/", 4)[2:4]) else parse(path)
         if isinstance(file, RecordFile):
             name, _, inner = file.inner.partition("/")
             if name in ("metrics", "params") and inner and inner != ".keep":

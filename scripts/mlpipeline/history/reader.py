@@ -13,6 +13,8 @@ from mlpipeline.core.ranking import Rule, RunSummary
 from mlpipeline.core.records import MODEL_READY, RUN_STATUS, Kind
 from mlpipeline.history.metrics import metric_points
 from mlpipeline.history.paths import (
+    ARTIFACTS,
+    DESCRIPTION,
     INFO,
     METADATA,
     ArtifactFile,
@@ -187,7 +189,9 @@ class _Index:
 def _index(tree: Tree) -> _Index:
     """Sort the paths of a tree by what they are; experiments whose folder is no id are passed over."""
     index = _Index()
-    for path in tree.files:
+    # Most files of a history are params, metrics and tags, of which nothing is to be known here.
+    artifact, description = f"{ARTIFACTS}/", f"/{DESCRIPTION}"
+    for path in (path for path in tree.files if path.startswith(artifact) or path.endswith(description)):
         match parse(path):
             case ArtifactFile(kind=Kind.RUN) as file:
                 index.artifacts[file.id].append(PurePosixPath(path))
