@@ -127,13 +127,15 @@ class Publication:
             if isinstance(result, Landed):
                 return self._published(planned, commit)
             if not isinstance(result, Raced):
-                return self._failed(planned, result)
+                return self._failed(planned, commit, result)
             self._wait(attempt, "another job pushed first")
             fetched = self._patiently(partial(self.scratch.fetch_tip, self.branch))
             if not isinstance(fetched, Fetched):
-                return self._failed(planned, fetched)
+                return self._failed(planned, commit, fetched)
             planned = self._plan(fetched.commit)
-        return self._failed(planned, Raced()) if planned.is_new else self._nothing_new(planned)
+        if not planned.is_new:
+            return self._nothing_new(planned)
+        return self._failed(planned, self._write(planned), Raced())
 
     def _write(self, planned: Plan) -> str:
         """Write the planned commit into the scratch repository; its id."""
@@ -175,10 +177,8 @@ class Publication:
         outcome = self._outcome(planned, status="nothing-new", reason=reason, follow_up=follow_up)
         return Result(outcome=replace(outcome, commit_sha=planned.tip.commit), plan=planned)
 
-    def _failed(self, planned: Plan, failure: Failure) -> Result:
+    def _failed(self, planned: Plan, commit: str, failure: Failure) -> Result:
         """Keep the commit where the next command can push it, and say what that command is."""
-        # Written again where it was written before: the same plan gives the same commit.
-        commit = self._write(planned)
         path = self.checkout.bundle_folder() / f"{commit[:12]}.bundle"
         self.scratch.bundle(planned.tip.commit, path)
         recover = f"git fetch '{path}' {BUNDLED} && git push {self.settings.remote} FETCH_HEAD:refs/heads/{self.branch}"
@@ -201,7 +201,7 @@ class Publication:
                 untouched="the checkout, the branch on the remote and the runs.",
                 remedy=f"{wording.remedy(failure)}, then run this again.",
             )
-        return self._failed(planned, failure)
+        return self._failed(planned, self._write(planned), failure)
 
     def _update_checkout(self, planned: Plan, commit: str | None) -> FollowUp | None:
         """Let the checkout follow the branch, as a person expects who goes on working there; `None` if not wanted."""
