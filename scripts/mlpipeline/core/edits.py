@@ -1,5 +1,6 @@
 """What is to be written, and the tree that it is written to."""
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,3 +61,16 @@ class Tree(Protocol):
 def differs(tree: Tree, path: str, content: Content) -> bool:
     """Whether a tree does not hold just this content at a path."""
     return tree.files.get(path) != tree.blob_id(content)
+
+
+def blob_id(content: Content, object_format: str = "sha1") -> str:
+    """Compute the object id that Git gives to a file; `object_format` is `sha1` or `sha256`."""
+    size = len(content) if isinstance(content, bytes) else content.stat().st_size
+    digest = hashlib.new(object_format, b"blob %d\0" % size, usedforsecurity=False)
+    if isinstance(content, bytes):
+        digest.update(content)
+        return digest.hexdigest()
+    with content.open("rb") as source:
+        while chunk := source.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -1,12 +1,11 @@
 """Read a history in a folder on disk; writes nothing."""
 
-import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlpipeline.core.edits import Content
+from mlpipeline.core.edits import Content, blob_id
 from mlpipeline.core.errors import InputError
 from mlpipeline.core.records import Kind
 from mlpipeline.history.paths import ARTIFACTS, METADATA, METRICS_LINK, ArtifactFile, RecordFile, parse
@@ -55,7 +54,7 @@ class _Ids(Mapping[str, str]):
         self._paths = paths
 
     def __getitem__(self, path: str) -> str:
-        return _blob_id(Path(self._paths[path]))
+        return blob_id(Path(self._paths[path]))
 
     def __contains__(self, path: object) -> bool:
         return path in self._paths
@@ -119,7 +118,7 @@ class FolderTree:
 
     def blob_id(self, content: Content) -> str:
         """Compute the object id that Git would give to `content`, in a repository of SHA-1."""
-        return _blob_id(content)
+        return blob_id(content)
 
     def size(self, path: str) -> int:
         """Return the size of a file, in bytes."""
@@ -153,8 +152,3 @@ def _below(folder: str, name: str) -> Iterator[tuple[str, str]]:
                     pending.append((each.path, f"{path}/{each.name}"))
                 elif each.is_file(follow_symlinks=False):
                     yield f"{path}/{each.name}", each.path
-
-
-def _blob_id(content: Content) -> str:
-    data = content if isinstance(content, bytes) else content.read_bytes()
-    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()

@@ -7,15 +7,10 @@ from mlpipeline.core.edits import Content, Copy, Delete, Edit, Link, Tree, Write
 
 
 class Overlay:
-    """A tree as `git fast-import` would leave it after some edits.
-
-    Attributes:
-        files: Git's object id by path.
-    """
+    """A tree as `git fast-import` would leave it after some edits."""
 
     def __init__(self, base: Tree, edits: Iterable[Edit]) -> None:
         """Apply `edits` to `base`, in their order."""
-        self.files: Mapping[str, str]
         self._base = base
         self._files = dict(base.files)
         self._written: dict[str, Content] = {}
@@ -30,7 +25,11 @@ class Overlay:
                     self._copy(source, path)
                 case Delete(path=path):
                     self._delete(path)
-        self.files = self._files
+
+    @property
+    def files(self) -> Mapping[str, str]:
+        """Git's object id by path."""
+        return self._files
 
     def read(self, paths: Iterable[str]) -> Mapping[str, bytes]:
         """The bytes of those of `paths` that exist."""

@@ -104,9 +104,8 @@ class Importer:
     @contextmanager
     def _process(self) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
         """A running fast-import: its input, and its answers. Without `done` it leaves no ref changed."""
-        program = git.Git.GIT_PYTHON_GIT_EXECUTABLE or "git"
         settings = ("-c", "core.compression=1", "-c", "fastimport.unpackLimit=0")
-        command = [program, *settings, "fast-import", "--quiet", "--done", "--force"]
+        command = [git_program(), *settings, "fast-import", "--quiet", "--done", "--force"]
         process = self.repo.git.execute(command, as_process=True, istream=PIPE)
         stream, answers = cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout)
         try:
@@ -163,6 +162,11 @@ class Importer:
                 remedy="wait until training is done, then run this again.",
             )
         return identifier
+
+
+def git_program() -> str:
+    """Name the git that GitPython runs, for the commands that it has no method for."""
+    return git.Git.GIT_PYTHON_GIT_EXECUTABLE or "git"
 
 
 def _listed_id(answer: bytes) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 import git
 from git.exc import GitCommandError
 
-from mlpipeline.repo.fastimport import Changes, CommitInfo, Importer
+from mlpipeline.repo.fastimport import Changes, CommitInfo, Importer, git_program
 from mlpipeline.repo.remote import (
     Declined,
     Fetched,
@@ -36,7 +36,6 @@ class Scratch:
         self._repo = repo
         self._remote = remote
         self._importer = Importer(repo=repo, object_format=object_format, hashes={})
-        self._git = (git.Git.GIT_PYTHON_GIT_EXECUTABLE or "git",)
 
     def fetch_tip(self, branch: str) -> FetchResult:
         """Fetch the branch's tip, without its ancestors."""
@@ -66,7 +65,7 @@ class Scratch:
         with self._repo.git.custom_environment(GIT_INDEX_FILE=str(folder.with_name(f"{folder.name}.index"))):
             self._repo.git.execute(
                 [
-                    *(*self._git, f"--work-tree={folder}"),
+                    *(git_program(), f"--work-tree={folder}"),
                     *(part for setting in settings for part in ("-c", setting)),
                     *("checkout", "--quiet", commit, "--", *named),
                 ]

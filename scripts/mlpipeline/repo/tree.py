@@ -1,6 +1,5 @@
 """The history's part of one commit, read from git."""
 
-import hashlib
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +9,7 @@ from typing import cast
 
 import git
 
-from mlpipeline.core.edits import Content
+from mlpipeline.core.edits import Content, blob_id
 from mlpipeline.history.paths import ARTIFACTS, INFO, METADATA, MODELS
 
 
@@ -63,13 +62,11 @@ class GitTree:
 
     def blob_id(self, content: Content) -> str:
         """The object id that Git would give to `content`."""
-        if isinstance(content, Path):
-            if content not in self.hashes:
-                self.hashes[content] = _hash_file(content, self.object_format)
-            return self.hashes[content]
-        digest = hashlib.new(self.object_format, b"blob %d\0" % len(content))
-        digest.update(content)
-        return digest.hexdigest()
+        if isinstance(content, bytes):
+            return blob_id(content, self.object_format)
+        if content not in self.hashes:
+            self.hashes[content] = blob_id(content, self.object_format)
+        return self.hashes[content]
 
     def folder_id(self, path: str) -> str:
         """The object id of the folder at `path`, relative to the root."""
@@ -84,11 +81,3 @@ def _batch(answer: bytes) -> Iterator[bytes]:
         size = int(answer[at:end].split()[2])
         yield answer[end + 1 : end + 1 + size]
         at = end + 1 + size + 1
-
-
-def _hash_file(file: Path, algorithm: str) -> str:
-    digest = hashlib.new(algorithm, b"blob %d\0" % file.stat().st_size)
-    with file.open("rb") as source:
-        while chunk := source.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
