@@ -1,17 +1,18 @@
 """`mlflow-git`: every command as a subcommand, after `pip install`."""
 
-import importlib
 import sys
 from collections.abc import Callable, Sequence
 
-COMMANDS = {
-    "load-data": ("mlpipeline.cli.load_data", "read a table, check it, write it with a report"),
-    "preprocess": ("mlpipeline.cli.preprocess", "drop duplicates, split, settle what is done with each column"),
-    "train": ("mlpipeline.cli.train", "train every candidate, one MLflow run each"),
-    "persist": ("mlpipeline.cli.persist", "publish a job's MLflow runs in the Git repository"),
-    "history": ("mlpipeline.cli.history.main", "list, show, browse, restore or adopt the history of a repository"),
+from mlpipeline.cli import load_data, persist, preprocess, train
+from mlpipeline.cli.history import main as history
+
+COMMANDS: dict[str, tuple[Callable[..., int], str]] = {
+    **{
+        module.COMMAND.name: (module.main, module.COMMAND.summary) for module in (load_data, preprocess, train, persist)
+    },
+    "history": (history.main, history.SUMMARY),
 }
-"""By name: the module whose `main` is the command, and what it does. Only the module that is asked for is imported."""
+"""By name: what runs the command, and what it does in a few words."""
 
 USAGE = """\
 usage: mlflow-git COMMAND ...
@@ -30,8 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if argv is None else list(argv)
     name = arguments[0] if arguments else ""
     if name in COMMANDS:
-        module, _ = COMMANDS[name]
-        run: Callable[..., int] = importlib.import_module(module).main
+        run, _ = COMMANDS[name]
         return run(arguments[1:], prog=f"mlflow-git {name}")
     usage = USAGE.format(commands="\n".join(f"  {command:<12}{summary}" for command, (_, summary) in COMMANDS.items()))
     if name in ("-h", "--help"):

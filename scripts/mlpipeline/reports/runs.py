@@ -1,9 +1,10 @@
-"""Runs as a person reads them in a terminal: a list, or all about one; pure text."""
+"""Runs as a person or a program reads them: a list, all about one, values of JSON; pure."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from mlpipeline.core.ranking import Rule
+from mlpipeline.core.documents import finite
+from mlpipeline.core.ranking import Rule, RunSummary
 from mlpipeline.history.selection import EXCLUSIONS
 from mlpipeline.operations.browse import Listed, Shown
 from mlpipeline.reports.tables import Table
@@ -74,6 +75,22 @@ def description_of(shown: Shown) -> str:
         "artifacts": {path: _bytes(size) for path, size in shown.artifacts.items()},
     }
     return "\n\n".join(_section(title, values) for title, values in sections.items() if values)
+
+
+def run_json(run: RunSummary) -> dict[str, object]:
+    """Give a run's values as `--json` prints them."""
+    return {
+        "run_id": run.run_id,
+        "run_name": run.run_name,
+        "experiment": run.experiment,
+        "algorithm": run.algorithm,
+        "value": None if run.value is None else finite(run.value),
+        "status": run.status,
+        "deleted": run.deleted,
+        "start_time": run.start_time,
+        "end_time": run.end_time,
+        "model_path": run.model,
+    }
 
 
 def _section(title: str, values: Mapping[str, str]) -> str:

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from mlpipeline.cli import entry
 from mlpipeline.cli.history import adopt, list, restore, show, ui  # noqa: A004 - named as it is typed
 
+SUMMARY = "list, show, browse, restore or adopt the history of a repository"
+
 DESCRIPTION = """\
 Look at the history of MLflow runs that a repository holds, open it in MLflow's UI,
 or bring it into the folder in which the next training runs.

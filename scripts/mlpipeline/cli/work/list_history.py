@@ -4,16 +4,16 @@ import argparse
 from collections.abc import Mapping
 
 from mlpipeline.cli import options
-from mlpipeline.cli.work.common import root_of, run_json
+from mlpipeline.history.folder import root_folder
 from mlpipeline.operations.browse import Listed, listing, newest_first
 from mlpipeline.reports.report import Report
-from mlpipeline.reports.runs import rest_of, table_of
+from mlpipeline.reports.runs import rest_of, run_json, table_of
 
 
 def work(flags: argparse.Namespace, _environ: Mapping[str, str]) -> Report:
     """List the runs of a history."""
     rule = options.rule(flags)
-    runs = listing(root_of(flags), rule)
+    runs = listing(root_folder(flags.repository, flags.root), rule)
     excluded: dict[str, int] = {}
     for run in runs:
         if run.excluded:

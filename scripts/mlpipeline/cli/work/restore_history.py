@@ -3,9 +3,8 @@
 import argparse
 from collections.abc import Mapping
 
-from mlpipeline.cli.work.common import root_of
 from mlpipeline.core.errors import RepositoryError
-from mlpipeline.history.folder import FolderTree
+from mlpipeline.history.folder import FolderTree, root_folder
 from mlpipeline.operations.restore import restore
 from mlpipeline.repo.checkout import Checkout
 from mlpipeline.reports.report import Notice, Report
@@ -13,7 +12,7 @@ from mlpipeline.reports.report import Notice, Report
 
 def work(flags: argparse.Namespace, _environ: Mapping[str, str]) -> Report:
     """Bring a history into the folder of the next training."""
-    root = root_of(flags)
+    root = root_folder(flags.repository, flags.root)
     into = root if flags.into is None else flags.into
     same_place = not flags.commit and into.resolve() == root
     if flags.commit:

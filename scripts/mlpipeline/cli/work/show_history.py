@@ -4,22 +4,23 @@ import argparse
 from collections.abc import Mapping
 
 from mlpipeline.cli import options
-from mlpipeline.cli.work.common import number_json, root_of, run_json
+from mlpipeline.core.documents import finite
+from mlpipeline.history.folder import root_folder
 from mlpipeline.operations.browse import show
 from mlpipeline.reports.report import Report
-from mlpipeline.reports.runs import description_of
+from mlpipeline.reports.runs import description_of, run_json
 
 
 def work(flags: argparse.Namespace, _environ: Mapping[str, str]) -> Report:
     """Show all about one run."""
     rule = options.rule(flags)
-    shown = show(root_of(flags), flags.run, rule)
+    shown = show(root_folder(flags.repository, flags.root), flags.run, rule)
     outputs = {
         "status": "shown",
         "run": {**run_json(shown.run), "excluded": shown.excluded},
         "meta": dict(shown.meta),
         "params": dict(shown.data.params),
-        "metrics": {name: number_json(value) for name, value in shown.data.metrics.items()},
+        "metrics": {name: finite(value) for name, value in shown.data.metrics.items()},
         "tags": dict(shown.data.tags),
         "models": [vars(model) for model in shown.models],
         "artifacts": [{"path": path, "bytes": size} for path, size in shown.artifacts.items()],
