@@ -24,6 +24,8 @@ GOOD = RunSummary(
     model="mlflow-artifacts/a/artifacts/model",
 )
 
+RULE = Rule(metric="val_rmse", mode=Mode.MIN)
+
 
 def run(run_id: str, value: float | None, **changes: object) -> RunSummary:
     return replace(GOOD, run_id=run_id, value=value, **changes)  # type: ignore[arg-type]
@@ -47,13 +49,13 @@ def run(run_id: str, value: float | None, **changes: object) -> RunSummary:
     ],
 )
 def test_each_reason_to_leave_a_run_out(changes: dict[str, object], reason: str | None) -> None:
-    assert exclusion(replace(GOOD, **changes), Rule(experiments=("demo",))) == reason  # type: ignore[arg-type]
+    assert exclusion(replace(GOOD, **changes), replace(RULE, experiments=("demo",))) == reason  # type: ignore[arg-type]
     assert reason is None or reason in EXCLUSIONS
 
 
 @pytest.mark.parametrize(("mode", "best"), [(Mode.MIN, "low"), (Mode.MAX, "high")])
 def test_the_better_end_of_the_metric_wins(mode: Mode, best: str) -> None:
-    choice = choose([run("mid", 2.0), run("high", 3.0), run("low", 1.0)], Rule(mode=mode))
+    choice = choose([run("mid", 2.0), run("high", 3.0), run("low", 1.0)], replace(RULE, mode=mode))
 
     assert choice.best is not None
     assert choice.best.run_id == best
@@ -62,25 +64,25 @@ def test_the_better_end_of_the_metric_wins(mode: Mode, best: str) -> None:
 def test_ties_go_to_the_earliest_end_then_to_the_run_id() -> None:
     runs = [run("c", 1.0, end_time=5), run("b", 1.0, end_time=4), run("a", 1.0, end_time=5)]
 
-    assert [each.run_id for each in choose(runs, Rule()).ranking] == ["b", "a", "c"]
+    assert [each.run_id for each in choose(runs, RULE).ranking] == ["b", "a", "c"]
 
 
 def test_the_order_of_the_runs_does_not_matter() -> None:
     runs = [run(f"{number:02}", number % 5, end_time=number % 3, algorithm=f"kind{number % 4}") for number in range(40)]
-    expected = choose(runs, Rule())
+    expected = choose(runs, RULE)
     for seed in range(5):
         random.Random(seed).shuffle(runs)  # noqa: S311 - an order, no secret
-        assert choose(runs, Rule()) == expected
+        assert choose(runs, RULE) == expected
 
 
 def test_every_algorithm_has_its_champion() -> None:
-    choice = choose([run("a", 3.0), run("b", 1.0, algorithm="gbr"), run("c", 2.0)], Rule())
+    choice = choose([run("a", 3.0), run("b", 1.0, algorithm="gbr"), run("c", 2.0)], RULE)
 
     assert {name: champion.run_id for name, champion in choice.champions.items()} == {"gbr": "b", "ridge": "c"}
 
 
 def test_without_a_run_there_is_no_best() -> None:
-    choice = choose([run("a", None), run("b", math.nan)], Rule())
+    choice = choose([run("a", None), run("b", math.nan)], RULE)
 
     assert choice.best is None
     assert choice.champions == {}

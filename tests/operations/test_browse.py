@@ -28,6 +28,35 @@ def test_the_best_may_be_the_highest(three_runs: Path, history_command: HistoryC
     assert ids(told) == ["0" * 32, "2" * 32]
 
 
+def test_the_promoted_run_is_marked(three_runs: Path, history_command: HistoryCommand) -> None:
+    told = history_command("list", "--repository", str(three_runs), "--mode", "max")
+
+    assert [run["promoted"] for run in told["runs"]] == [False, False, True]
+
+
+def test_the_configuration_names_the_rule_and_a_flag_comes_before_it(
+    three_runs: Path, history_command: HistoryCommand
+) -> None:
+    (three_runs / "mlflow-git.yaml").write_text("metric: val_rmse\nmode: max\n")
+
+    assert ids(history_command("list", "--repository", str(three_runs)))[0] == "0" * 32
+    assert ids(history_command("list", "--repository", str(three_runs), "--mode", "min"))[0] == "1" * 32
+
+
+def test_a_mistake_in_the_configuration_is_named(three_runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (three_runs / "mlflow-git.yaml").write_text("metrik: val_rmse\n")
+
+    assert history.main(["list", "--repository", str(three_runs)]) == 2
+    assert "Did you mean 'metric'?" in capsys.readouterr().err
+
+
+def test_a_metric_that_no_run_has_is_named_with_those_that_are_there(
+    three_runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert history.main(["list", "--repository", str(three_runs), "--metric", "val_rsme"]) == 0
+    assert "metrics in this history: val_rmse. Did you mean 'val_rmse'?" in capsys.readouterr().err
+
+
 def test_by_time_the_newest_comes_first(three_runs: Path, history_command: HistoryCommand) -> None:
     assert ids(history_command("list", "--repository", str(three_runs), "--order", "time")) == [
         "2" * 32,

@@ -12,11 +12,11 @@ import pytest
 import yaml
 
 from mlpipeline.core.errors import InputError, RepositoryError
-from mlpipeline.core.ranking import Mode, Rule
+from mlpipeline.core.ranking import Mode, RuleOptions
 from mlpipeline.history.paths import INFO, experiment_id
 from support.gitrepo import clone, files, git, show
 from support.jobs import Job, before_next_push
-from support.mlstore import put, write_experiment, write_metric, write_run
+from support.mlstore import delete_run, put, write_experiment, write_metric, write_run
 from support.processes import json_object
 
 DEMO = experiment_id("demo")
@@ -112,7 +112,7 @@ def test_another_rule_promotes_another_run_of_the_history(origin: Path, job: Job
     high = write_run(job.store, value=9.0, model=b"high")
     assert job.persist().run_id == low
 
-    outcome = job.persist(rule=Rule(mode=Mode.MAX))
+    outcome = job.persist(rule=RuleOptions(mode=Mode.MAX))
 
     assert (outcome.run_id, outcome.runs_added, outcome.status) == (high, 0, "persisted")
     assert show(origin, "deployment/models/best_model/model.pkl") == b"high"
@@ -123,14 +123,41 @@ def test_a_rule_for_one_experiment_leaves_the_others_out(job: Job) -> None:
     write_run(job.store, value=1.0)
     other = write_run(job.store, value=2.0, experiment="other", experiment_id="99")
 
-    outcome = job.persist(rule=Rule(experiments=("other",)))
+    outcome = job.persist(rule=RuleOptions(experiments=("other",)))
 
     assert (outcome.run_id, outcome.runs_excluded) == (other, 1)
 
 
+def test_a_mistyped_metric_takes_nothing_out_of_production(origin: Path, job: Job) -> None:
+    run = write_run(job.store, value=0.9, metric="accuracy")
+    job.persist(rule=RuleOptions(metric="accuracy"))
+    derived = [path for path in files(origin) if path.startswith(("models/", "deployment/", INFO))]
+    before = {path: show(origin, path) for path in derived}
+    write_run(job.store, value=0.95, metric="accuracy")
+
+    outcome = job.persist(rule=RuleOptions(metric="acuracy"))
+
+    assert (outcome.status, outcome.runs_added, outcome.run_id) == ("persisted", 1, run)
+    assert (outcome.metric, outcome.value, outcome.improved) == ("accuracy", 0.9, False)
+    assert {path: show(origin, path) for path in derived} == before
+    ((level, message),) = outcome.messages
+    assert level == "error"
+    assert "No run has the metric 'acuracy'; metrics in this history: accuracy. Did you mean 'accuracy'?" in message
+
+
+def test_the_rule_that_the_history_records_is_used_again(job: Job) -> None:
+    write_run(job.store, value=0.9, metric="accuracy")
+    job.persist(rule=RuleOptions(metric="accuracy"))
+    better = write_run(job.store, value=0.95, metric="accuracy")
+
+    outcome = job.persist()
+
+    assert (outcome.run_id, outcome.metric, outcome.value) == (better, "accuracy", 0.95)
+
+
 def test_an_algorithm_that_lost_its_last_run_is_cleared_away(origin: Path, job: Job) -> None:
     write_run(job.store, value=1.0, model_type="ridge")
-    write_run(job.store, value=2.0, model_type="gbr", experiment="other", experiment_id="99")
+    lost = write_run(job.store, value=2.0, model_type="gbr", experiment="other", experiment_id="99")
     put(job.checkout / "models/mine.py", b"the user's own")
     git(job.checkout, "add", "models/mine.py")
     git(job.checkout, "commit", "--quiet", "--message", "mine")
@@ -138,7 +165,8 @@ def test_an_algorithm_that_lost_its_last_run_is_cleared_away(origin: Path, job: 
     job.persist()
     assert "models/gbr_best_model.pkl" in files(origin)
 
-    job.persist(rule=Rule(experiments=("demo",)))
+    delete_run(job.store, lost)
+    job.persist()
 
     models = [path for path in files(origin) if path.startswith("models/")]
     assert models == [
@@ -191,7 +219,7 @@ def test_runs_without_the_metric_are_stored_but_not_promoted(origin: Path, job: 
     outcome = job.persist()
 
     assert (outcome.status, outcome.run_id, outcome.runs_excluded) == ("persisted", None, 1)
-    assert ("warning", "No run can be promoted: 1 run without the metric.") in outcome.messages
+    assert ("warning", "No run has the metric 'val_rmse'; metrics in this history: accuracy.") in outcome.messages
     assert f"mlruns/{DEMO}/{run}/metrics/accuracy" in files(origin)
     assert not [path for path in files(origin) if path.startswith(("models/m", "deployment/models/b"))]
     assert info(origin)["best"] is None

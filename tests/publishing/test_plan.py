@@ -5,11 +5,14 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+import pytest
+
 from mlpipeline.core.edits import Delete, Write
-from mlpipeline.core.ranking import Mode, Rule
+from mlpipeline.core.ranking import Mode, RuleOptions
 from mlpipeline.core.records import Experiment, Incoming, Kind, Record
 from mlpipeline.history.merge import Merge
 from mlpipeline.history.paths import INFO, METADATA, PROMOTED
+from mlpipeline.publishing import wording
 from mlpipeline.publishing.plan import Contribution, Plan, plan
 from support.memory import MemoryTree
 
@@ -25,6 +28,9 @@ class MemoryTip(MemoryTree):
     def folder_id(self, path: str) -> str:
         inside = sorted((name, data) for name, data in self.contents.items() if name.startswith(f"{path}/"))
         return hashlib.sha1(repr(inside).encode()).hexdigest()  # noqa: S324 - an identity, as in git
+
+
+TIP = MemoryTip()
 
 
 def run(number: int, value: float, *, model: bytes = b"model", kind: str = "ridge") -> Record:
@@ -44,6 +50,10 @@ def run(number: int, value: float, *, model: bytes = b"model", kind: str = "ridg
 def contribution(*records: Record) -> Contribution:
     demo = Experiment(id="7", name="demo", meta={"name": "demo", "experiment_id": "7"}, files={})
     return Contribution(incoming=Incoming(experiments=(demo,), records=records), subject=subject)
+
+
+def deleted(record: Record) -> Record:
+    return replace(record, meta={**record.meta, "lifecycle_stage": "deleted", "end_time": 99})
 
 
 def subject(merged: Merge) -> str:
@@ -69,7 +79,7 @@ READ: list[str] = []
 
 
 def test_a_first_run_is_promoted() -> None:
-    planned = plan(MemoryTip(commit=None), contribution(run(1, 2.0)), Rule(), now=NOW)
+    planned = plan(MemoryTip(commit=None), contribution(run(1, 2.0)), RuleOptions(), now=NOW)
 
     assert planned.is_new
     assert planned.improved
@@ -83,9 +93,9 @@ def test_a_first_run_is_promoted() -> None:
 
 
 def test_what_is_there_already_is_nothing_new() -> None:
-    tip = landed(plan(MemoryTip(), contribution(run(1, 2.0)), Rule(), now=NOW), MemoryTip())
+    tip = landed(plan(MemoryTip(), contribution(run(1, 2.0)), RuleOptions(), now=NOW), MemoryTip())
 
-    again = plan(tip, contribution(run(1, 2.0)), Rule(), now=NOW + 1)
+    again = plan(tip, contribution(run(1, 2.0)), RuleOptions(), now=NOW + 1)
 
     assert not again.is_new
     assert again.edits == ()
@@ -93,19 +103,19 @@ def test_what_is_there_already_is_nothing_new() -> None:
 
 
 def test_another_rule_alone_is_new() -> None:
-    tip = landed(plan(MemoryTip(), contribution(run(1, 2.0), run(2, 3.0)), Rule(), now=NOW), MemoryTip())
+    tip = landed(plan(MemoryTip(), contribution(run(1, 2.0), run(2, 3.0)), RuleOptions(), now=NOW), MemoryTip())
 
-    planned = plan(tip, contribution(), Rule(mode=Mode.MAX), now=NOW)
+    planned = plan(tip, contribution(), RuleOptions(mode=Mode.MAX), now=NOW)
 
     assert (planned.edits, planned.is_new, planned.improved) == ((), True, True)
 
 
 def test_each_tip_gets_what_it_lacks() -> None:
     mine, theirs = contribution(run(1, 2.0)), contribution(run(2, 1.0))
-    first = plan(MemoryTip(), mine, Rule(), now=NOW)
-    rival = landed(plan(MemoryTip(), theirs, Rule(), now=NOW), MemoryTip())
+    first = plan(MemoryTip(), mine, RuleOptions(), now=NOW)
+    rival = landed(plan(MemoryTip(), theirs, RuleOptions(), now=NOW), MemoryTip())
 
-    second = plan(rival, mine, Rule(), now=NOW)
+    second = plan(rival, mine, RuleOptions(), now=NOW)
 
     assert second.merged.added == first.merged.added == (f"{1:032x}",)
     assert second.choice.best is not None
@@ -117,18 +127,109 @@ def test_what_is_dropped_goes_unless_something_stands_there() -> None:
     tip = MemoryTip({"mlruns/7/old/params/a": b"1", "mlruns/7/meta.yaml": b"name: demo\n"})
     drops = replace(contribution(run(1, 2.0)), drop=frozenset({"mlruns/7/old/params/a", "mlruns/7/meta.yaml"}))
 
-    planned = plan(tip, drops, Rule(), now=NOW)
+    planned = plan(tip, drops, RuleOptions(), now=NOW)
 
     assert Delete(path="mlruns/7/old/params/a") in planned.edits
     assert Delete(path="mlruns/7/meta.yaml") not in planned.edits
 
 
+def promoted(tip: MemoryTip) -> dict[str, bytes]:
+    derived = ("models/", "deployment/", INFO)
+    return {path: data for path, data in tip.contents.items() if path.startswith(derived)}
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (RuleOptions(metric="val_rsme"), "No run has the metric 'val_rsme'; metrics in this history: val_rmse."),
+        (RuleOptions(metric="val_rsme"), "Did you mean 'val_rmse'?"),
+        (RuleOptions(experiments=("dem",)), "No experiment is called 'dem'; experiments in this history: demo."),
+        (RuleOptions(metric="accuracy"), "No run has the metric 'accuracy'"),
+    ],
+)
+def test_a_rule_that_matches_nothing_demotes_nothing(asked: RuleOptions, said: str) -> None:
+    tip = landed(plan(MemoryTip(), contribution(run(1, 2.0), run(2, 3.0, kind="lasso")), RuleOptions(), now=NOW), TIP)
+
+    planned = plan(tip, contribution(run(3, 1.0)), asked, now=NOW)
+
+    after = landed(planned, tip)
+    assert planned.merged.added == (f"{3:032x}",)
+    assert promoted(after) == promoted(tip)
+    assert planned.message == "add 1, the promoted run stays\n"
+    assert (planned.promoted.run_id, planned.promoted.value, planned.improved) == (f"{1:032x}", 2.0, False)
+    (told,) = [text for level, text in wording.messages(planned, None) if level == "error"]
+    assert said in told
+    assert f"Untouched: the promoted model (run {1:032x})" in told
+    assert landed(plan(after, contribution(), RuleOptions(), now=NOW), after).contents[f"{PROMOTED}/model.pkl"]
+
+
+def test_what_somebody_else_deployed_is_not_removed() -> None:
+    tip = MemoryTip({f"{PROMOTED}/weights.bin": b"theirs"})
+
+    planned = plan(tip, contribution(run(1, 2.0)), RuleOptions(metric="accuracy"), now=NOW)
+
+    assert landed(planned, tip).contents[f"{PROMOTED}/weights.bin"] == b"theirs"
+
+
+def test_a_deleted_champion_makes_room_for_the_next_best() -> None:
+    tip = landed(plan(MemoryTip(), contribution(run(1, 2.0), run(2, 3.0)), RuleOptions(), now=NOW), TIP)
+
+    planned = plan(tip, contribution(deleted(run(1, 2.0))), RuleOptions(), now=NOW)
+
+    assert planned.promoted.run_id == f"{2:032x}"
+    assert json.loads(landed(planned, tip).contents[INFO])["best"]["run_id"] == f"{2:032x}"
+
+
+def test_a_deleted_champion_without_a_successor_is_removed_and_told() -> None:
+    tip = landed(plan(MemoryTip(), contribution(run(1, 2.0)), RuleOptions(), now=NOW), TIP)
+
+    planned = plan(tip, contribution(deleted(run(1, 2.0))), RuleOptions(), now=NOW)
+
+    assert not [path for path in landed(planned, tip).contents if path.startswith(("models/r", "deployment/models/b"))]
+    told = [text for _, text in wording.messages(planned, None)]
+    assert any(f"The promoted run {1:032x} was deleted, so its model was removed." in text for text in told)
+
+
+def test_the_champion_of_an_algorithm_stays_where_another_rule_ranks_none_of_it() -> None:
+    tip = landed(plan(MemoryTip(), contribution(run(1, 2.0), run(2, 3.0, kind="lasso")), RuleOptions(), now=NOW), TIP)
+    accurate = replace(run(3, 1.0), files={**run(3, 1.0).files, "metrics/accuracy": b"1 0.9 0\n"})
+
+    planned = plan(tip, contribution(accurate), RuleOptions(metric="accuracy"), now=NOW)
+
+    after = landed(planned, tip)
+    info = json.loads(after.contents[INFO])
+    assert after.contents["models/lasso_best_model.pkl"] == b"model"
+    assert (info["best"]["run_id"], info["selection"]["mode"]) == (f"{3:032x}", "max")
+    assert info["best_per_algorithm"]["lasso"] == json.loads(tip.contents[INFO])["best_per_algorithm"]["lasso"]
+    gone = plan(after, contribution(deleted(run(2, 3.0, kind="lasso"))), RuleOptions(), now=NOW)
+    assert "models/lasso_best_model.pkl" not in landed(gone, after).contents
+
+
+def test_a_changed_rule_is_told() -> None:
+    tip = landed(plan(MemoryTip(), contribution(run(1, 2.0)), RuleOptions(), now=NOW), TIP)
+
+    planned = plan(tip, contribution(), RuleOptions(mode=Mode.MAX), now=NOW)
+
+    assert ("notice", "The rule changes from val_rmse (min) to val_rmse (max).") in planned.resolved.messages
+
+
+def test_a_name_that_was_asked_for_and_is_nowhere_is_an_error_and_the_default_a_warning() -> None:
+    record = replace(run(1, 2.0), files={"metrics/acc": b"1 0.9 0\n", "artifacts/model.pkl": b"model"})
+
+    levels = {
+        asked: [level for level, text in wording.messages(plan(TIP, contribution(record), asked, now=NOW), None)]
+        for asked in (RuleOptions(), RuleOptions(metric="acuracy"))
+    }
+
+    assert levels == {RuleOptions(): ["warning"], RuleOptions(metric="acuracy"): ["error"]}
+
+
 class TestChampionsBytes:
     def test_are_not_read_while_the_champion_stays(self) -> None:
-        tip = landed(plan(MemoryTip(), contribution(run(1, 2.0)), Rule(), now=NOW), MemoryTip())
+        tip = landed(plan(MemoryTip(), contribution(run(1, 2.0)), RuleOptions(), now=NOW), MemoryTip())
         READ.clear()
 
-        planned = plan(Counting(tip.contents), contribution(run(2, 3.0, kind="lasso")), Rule(), now=NOW)
+        planned = plan(Counting(tip.contents), contribution(run(2, 3.0, kind="lasso")), RuleOptions(), now=NOW)
 
         assert f"mlflow-artifacts/{1:032x}/artifacts/model.pkl" not in READ
         metadata = next(e for e in planned.promotion.edits if e.path == "models/ridge_metadata.json")
@@ -136,7 +237,7 @@ class TestChampionsBytes:
         assert metadata.content == tip.contents["models/ridge_metadata.json"]
 
     def test_are_read_where_the_record_is_not_to_be_believed(self) -> None:
-        tip = landed(plan(MemoryTip(), contribution(run(1, 2.0)), Rule(), now=NOW), MemoryTip())
+        tip = landed(plan(MemoryTip(), contribution(run(1, 2.0)), RuleOptions(), now=NOW), MemoryTip())
         true = tip.contents["models/ridge_metadata.json"]
         other = hashlib.sha256(b"edited").hexdigest()
         edits = {
@@ -149,7 +250,7 @@ class TestChampionsBytes:
         for what, edit in edits.items():
             edited = MemoryTip({**tip.contents, **edit})
 
-            after = landed(plan(edited, contribution(), Rule(), now=NOW), edited)
+            after = landed(plan(edited, contribution(), RuleOptions(), now=NOW), edited)
 
             digest = json.loads(after.contents["models/ridge_metadata.json"])["files"]["model.pkl"]["sha256"]
             expected = other if what == "a model edited by hand" else hashlib.sha256(b"model").hexdigest()

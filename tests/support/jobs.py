@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mlpipeline.core.outcome import Outcome
-from mlpipeline.core.ranking import Rule
+from mlpipeline.core.ranking import RuleOptions
 from mlpipeline.core.settings import BOT, Context, PublishSettings
 from mlpipeline.operations.persist import persist
 from mlpipeline.publishing.loop import Effects
@@ -39,7 +39,7 @@ class Job:
             root=".",
             remote="origin",
             branch=None,
-            rule=Rule(),
+            rule=RuleOptions(),
             update=True,
             dry_run=False,
             attempts=20,

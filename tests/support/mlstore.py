@@ -91,6 +91,12 @@ def write_run(
     return run_id
 
 
+def delete_run(store: Path, run_id: str) -> None:
+    """Mark a run as deleted, which is all that MLflow does."""
+    (meta,) = store.glob(f"*/{run_id}/meta.yaml")
+    write_yaml(meta, {**yaml.safe_load(meta.read_text(encoding="utf-8")), "lifecycle_stage": "deleted"})
+
+
 def write_model(store: Path, *, run_id: str, experiment_id: str, model: bytes, created: int) -> str:
     """Write a logged model of a run; returns its id."""
     model_id = f"m-{uuid.uuid5(uuid.NAMESPACE_OID, run_id).hex}"

@@ -52,7 +52,7 @@ COMMAND = entry.Command(
     epilog=EXAMPLES,
     add_flags=add_flags,
     work=entry.later("mlpipeline.cli.work.persist"),
-    failure=lambda _, error, flags: persisted.failure(error, metric=flags.metric),
+    failure=lambda _, error, flags: persisted.failure(error, metric=flags.metric or None),
     is_strict=lambda flags: bool(flags.fail_on_error),
 )
 

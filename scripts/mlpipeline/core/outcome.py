@@ -16,7 +16,7 @@ class Outcome:
         status: what happened.
         reason: why, as one sentence.
         run_id: the promoted run.
-        metric: name of the metric it was chosen by.
+        metric: name of the metric it was chosen by; `None` where it did not come to choosing.
         value: that metric's latest value.
         improved: whether the promoted run changed with this persist.
         model_path: the promoted model, relative to the repository's top.
@@ -34,7 +34,7 @@ class Outcome:
     status: Status
     reason: str
     run_id: str | None = None
-    metric: str
+    metric: str | None = None
     value: float | None = None
     improved: bool = False
     model_path: str | None = None

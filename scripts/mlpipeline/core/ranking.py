@@ -26,6 +26,33 @@ class Rule:
     mode: Mode = Mode.MIN
     experiments: tuple[str, ...] = ()
 
+    @property
+    def options(self) -> "RuleOptions":
+        """This rule as something to ask for."""
+        return RuleOptions(metric=self.metric, mode=self.mode, experiments=self.experiments)
+
+    def __str__(self) -> str:
+        taking_part = f" among the experiments {', '.join(map(repr, self.experiments))}" if self.experiments else ""
+        return f"{self.metric} ({self.mode}){taking_part}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuleOptions:
+    """What is asked of a rule; `None` for what is left open. Fields as in `Rule`."""
+
+    metric: str | None = None
+    mode: Mode | None = None
+    experiments: tuple[str, ...] | None = None
+
+    def over(self, other: "RuleOptions") -> "RuleOptions":
+        """Fill what is open from `other`; a mode goes with its metric and is not taken for another one."""
+        is_same_metric = self.metric in (None, other.metric)
+        return RuleOptions(
+            metric=other.metric if self.metric is None else self.metric,
+            mode=other.mode if self.mode is None and is_same_metric else self.mode,
+            experiments=other.experiments if self.experiments is None else self.experiments,
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunSummary:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlpipeline.core.errors import InputError
-from mlpipeline.core.ranking import Rule
+from mlpipeline.core.ranking import RuleOptions
 
 ATTEMPTS = 20
 """Pushes that may lose a race before giving up; of 20 jobs at once, one was seen to need 17."""
@@ -46,7 +46,7 @@ class PublishSettings:
         root: the folder in the repository that holds `mlruns/`, relative to its top.
         remote: the remote's name.
         branch: the branch to publish to; `None` for the one checked out.
-        rule: how the best run is chosen.
+        rule: what is asked of the rule by which the best run is chosen.
         update: whether the checkout follows a push.
         dry_run: whether to stop before anything is pushed.
         attempts: how many pushes may lose a race.
@@ -60,7 +60,7 @@ class PublishSettings:
     root: str
     remote: str
     branch: str | None
-    rule: Rule
+    rule: RuleOptions
     update: bool
     dry_run: bool
     attempts: int

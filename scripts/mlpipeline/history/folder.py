@@ -23,8 +23,7 @@ def root_folder(repository: Path, root: str) -> Path:
     """
     if not repository.is_dir():
         raise InputError(f"No such folder: '{repository}'.", remedy="name one with --repository.")
-    start = repository.resolve()
-    top = next((folder for folder in (start, *start.parents) if (folder / ".git").exists()), start)
+    top = repository_top(repository)
     found = (top / root).resolve()
     if not (found.is_dir() and found.is_relative_to(top)):
         raise InputError(
@@ -32,6 +31,12 @@ def root_folder(repository: Path, root: str) -> Path:
             remedy="give it relative to the repository's top, such as --root backend.",
         )
     return found
+
+
+def repository_top(folder: Path) -> Path:
+    """Find the top of the checkout that holds a folder; of a history without Git, the folder itself."""
+    start = folder.resolve()
+    return next((parent for parent in (start, *start.parents) if (parent / ".git").exists()), start)
 
 
 def refuse_none(root: Path) -> None:

@@ -4,14 +4,15 @@ It is a function of the merged history and the rule alone, so that two jobs in a
 Its JSON Schema is `docs/mlflow_persistence_info.schema.json`.
 """
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mlpipeline.core.documents import iso, json_bytes
 from mlpipeline.core.edits import Tree
-from mlpipeline.core.ranking import Choice, RunSummary
+from mlpipeline.core.ranking import Choice, Mode, Rule, RunSummary
 from mlpipeline.history import reader
-from mlpipeline.history.paths import PROMOTED
+from mlpipeline.history.paths import INFO, PROMOTED
 
 SCHEMA_VERSION = 1
 LEADERBOARD = 20
@@ -58,12 +59,13 @@ class Manifest:
         )
 
 
-def summarize(tree: Tree, choice: Choice) -> Manifest:
+def summarize(tree: Tree, choice: Choice, *, kept: Mapping[str, Mapping[str, object]]) -> Manifest:
     """Summarize a merged history.
 
     Args:
         tree: the merged history.
         choice: what the rule makes of it.
+        kept: what an earlier file says of champions that stay, by algorithms of which the rule ranks no run.
     """
     best = choice.best
     counted = reader.counts(tree)
@@ -75,7 +77,9 @@ def summarize(tree: Tree, choice: Choice) -> Manifest:
             "ties": "earliest end, then run id",
         },
         best={**_entry(best), "model_path": PROMOTED} if best else None,
-        best_per_algorithm={name: _entry(run) for name, run in sorted(choice.champions.items())},
+        best_per_algorithm=dict(
+            sorted({**kept, **{name: _entry(run) for name, run in choice.champions.items()}}.items())
+        ),
         leaderboard=[{"rank": rank, **_entry(run)} for rank, run in enumerate(choice.ranking[:LEADERBOARD], start=1)],
         counts={**counted, "eligible": len(choice.ranking), "excluded": counted["runs"] - len(choice.ranking)},
         excluded={reason: len(runs) for reason, runs in choice.excluded.items()},
@@ -83,18 +87,54 @@ def summarize(tree: Tree, choice: Choice) -> Manifest:
     )
 
 
-def promoted_algorithms(previous: Mapping[str, object]) -> list[str]:
-    """The algorithms that an earlier file names, for clearing what is no longer true."""
-    named = previous.get("best_per_algorithm")
-    # The file can be anybody's: a name that is not as we write names is not ours, and not a path.
-    return [name for name in named if reader.algorithm_name(name) == name] if isinstance(named, dict) else []
+@dataclass(frozen=True, kw_only=True)
+class Recorded:
+    """What an earlier `mlflow_persistence_info.json` says; the file can be anybody's, so all of it may be missing.
+
+    Attributes:
+        rule: the rule by which the runs were ranked.
+        run_id: the promoted run.
+        value: that run's value of the rule's metric.
+        champions: what was written of the best run of each algorithm, by the algorithm's name.
+    """
+
+    rule: Rule | None = None
+    run_id: str | None = None
+    value: float | None = None
+    champions: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
 
-def promoted_run(previous: Mapping[str, object]) -> str | None:
-    """The run id that an earlier file names as the best."""
-    best = previous.get("best")
-    run_id = best.get("run_id") if isinstance(best, dict) else None
-    return run_id if isinstance(run_id, str) else None
+def recorded(tree: Tree) -> Recorded:
+    """Read what a tree's `mlflow_persistence_info.json` says; nothing where there is none that can be read."""
+    try:
+        info = json.loads(tree.read([INFO])[INFO])
+    except (KeyError, ValueError):
+        return Recorded()
+    info = _mapping(info)
+    best = _mapping(info.get("best"))
+    run_id, value = best.get("run_id"), best.get("value")
+    return Recorded(
+        rule=_rule(_mapping(info.get("selection"))),
+        run_id=run_id if isinstance(run_id, str) else None,
+        value=value if isinstance(value, float | int) and not isinstance(value, bool) else None,
+        # A name that is not as we write names is not ours, and not a path.
+        champions={
+            name: _mapping(entry)
+            for name, entry in _mapping(info.get("best_per_algorithm")).items()
+            if reader.algorithm_name(name) == name
+        },
+    )
+
+
+def _rule(selection: Mapping[str, object]) -> Rule | None:
+    metric, mode, names = (selection.get(key) for key in ("metric", "mode", "experiments"))
+    if not isinstance(metric, str) or not metric or mode not in list(Mode) or not isinstance(names, list):
+        return None
+    return Rule(metric=metric, mode=Mode(str(mode)), experiments=tuple(name for name in names if isinstance(name, str)))
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, dict) else {}
 
 
 def _entry(run: RunSummary) -> dict[str, object]:

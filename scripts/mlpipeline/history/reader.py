@@ -1,8 +1,7 @@
 """Read the runs of a history, as a branch holds it, far enough to choose among them."""
 
-import json
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -15,7 +14,6 @@ from mlpipeline.history.metrics import metric_points
 from mlpipeline.history.paths import (
     ARTIFACTS,
     DESCRIPTION,
-    INFO,
     METADATA,
     ArtifactFile,
     ExperimentFile,
@@ -127,14 +125,15 @@ def counts(tree: Tree) -> dict[str, int]:
     }
 
 
-def previous_info(tree: Tree) -> dict[str, object]:
-    """Read the `mlflow_persistence_info.json` of a tree; empty where there is none that can be read."""
-    data = tree.read([INFO]).get(INFO)
-    try:
-        info = json.loads(data) if data else {}
-    except ValueError:
-        return {}
-    return info if isinstance(info, dict) else {}
+def metric_names(tree: Tree) -> list[str]:
+    """Name the metrics that runs of a tree logged, those of the most runs first."""
+    runs: Counter[str] = Counter()
+    for path in tree.files:
+        file = parse(path) if "/metrics/" in path else None
+        if isinstance(file, RecordFile) and file.kind is Kind.RUN and is_experiment_id(file.experiment):
+            folder, _, name = file.inner.partition("/")
+            runs[name] += folder == "metrics" and name != ".keep"
+    return sorted((name for name, count in runs.items() if count), key=lambda name: (-runs[name], name))
 
 
 def _run_summary(

@@ -49,17 +49,17 @@ ModelFiles = Mapping[str, str]
 """A model, file by file: the path in the tree by the path in the promoted folder."""
 
 
-def promote(tree: Tree, choice: Choice, *, tip: Tree, previous: Sequence[str]) -> Promotion:
+def promote(tree: Tree, choice: Choice, *, tip: Tree, stale: Iterable[str]) -> Promotion:
     """Decide what `models/` and the promoted model are to hold.
 
     Args:
         tree: the merged history, which holds the bytes.
         choice: the rule's result.
         tip: the branch before; what it recorded of a champion that did not change is not computed again.
-        previous: the algorithms promoted before; what is theirs and no longer true is removed.
+        stale: algorithms whose models go, unless the choice has a champion of them.
     """
     edits: list[Edit] = []
-    stale = {path for algorithm in previous for path in _algorithm_files(algorithm)} & set(tree.files)
+    gone = {path for algorithm in stale for path in _algorithm_files(algorithm)} & set(tree.files)
     models = model_files(tree, choice.champions.values())
     for algorithm, champion in choice.champions.items():
         files = models[champion.run_id]
@@ -71,14 +71,14 @@ def promote(tree: Tree, choice: Choice, *, tip: Tree, previous: Sequence[str]) -
             for kind in FORMATS
             if f"model.{kind}" in files
         ]
-        stale -= {edit.path for edit in own}
+        gone -= {edit.path for edit in own}
         edits += own
         if champion is choice.best:
             edits += _promoted(champion, files, metadata)
     if choice.best is None and any(path.startswith(f"{PROMOTED}/") for path in tree.files):
         edits.append(Delete(path=PROMOTED))
     return Promotion(
-        edits=(*(Delete(path=path) for path in sorted(stale)), *edits),
+        edits=(*(Delete(path=path) for path in sorted(gone)), *edits),
         missing_formats=_missing_formats(models[choice.best.run_id]) if choice.best else (),
     )
 

@@ -6,11 +6,13 @@ from pathlib import Path
 
 from mlpipeline.core.documents import load_yaml
 from mlpipeline.core.errors import InputError
-from mlpipeline.core.ranking import Rule, RunSummary
+from mlpipeline.core.ranking import Rule, RuleOptions, RunSummary
 from mlpipeline.core.records import Kind
-from mlpipeline.history import reader, selection
+from mlpipeline.history import manifest, reader, rules, selection
 from mlpipeline.history.folder import FolderTree
+from mlpipeline.history.manifest import Recorded
 from mlpipeline.history.paths import (
+    INFO,
     ArtifactFile,
     ExperimentFile,
     HistoryFile,
@@ -19,6 +21,7 @@ from mlpipeline.history.paths import (
     is_experiment_id,
     parse,
 )
+from mlpipeline.publishing.wording import unmatched
 
 MODEL_STATUS = {1: "PENDING", 2: "READY", 3: "FAILED"}
 """mlflow/entities/logged_model_status.py"""
@@ -35,11 +38,29 @@ class Listed:
         run: the run.
         rank: its place among the runs that can be promoted, from 1; `None` if it cannot be.
         excluded: the reason why it cannot be, one of `selection.EXCLUSIONS`.
+        promoted: whether its model is the promoted one.
     """
 
     run: RunSummary
     rank: int | None
     excluded: str | None
+    promoted: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listing:
+    """The runs of a history.
+
+    Attributes:
+        rule: the rule by which they are ranked.
+        runs: by rank, then those that cannot be promoted, the newest first; runs of experiments in which the rule
+            takes no interest are left out.
+        unmatched: which name of the rule nothing in the history has, as a sentence; empty if all are there.
+    """
+
+    rule: Rule
+    runs: tuple[Listed, ...]
+    unmatched: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +81,7 @@ class Shown:
     Attributes:
         run: what choosing knows of it.
         excluded: why it cannot be promoted; `None` if it can.
+        promoted: whether its model is the promoted one.
         meta: its `meta.yaml`.
         data: what it logged.
         models: its logged models.
@@ -68,27 +90,46 @@ class Shown:
 
     run: RunSummary
     excluded: str | None
+    promoted: bool
     meta: Mapping[str, object]
     data: reader.RunData
     models: tuple[ShownModel, ...]
     artifacts: Mapping[str, int]
 
 
-def listing(root: Path, rule: Rule) -> list[Listed]:
-    """List the runs of a history: by rank, then those that cannot be promoted, the newest first.
-
-    Runs of experiments in which the rule takes no interest are left out.
+def listing(root: Path, asked: RuleOptions) -> Listing:
+    """List the runs of a history by the rule that is asked for, else by the one that the history records.
 
     Raises:
         InputError: there is no history.
     """
-    candidates = reader.run_summaries(FolderTree.scan(root).as_stored(), rule)
+    tree = FolderTree.scan(root).as_stored()
+    recorded = _recorded(root)
+    rule = rules.resolve(asked, recorded.rule).rule
+    candidates = reader.run_summaries(tree, rule)
     choice = selection.choose(candidates, rule)
     reasons = {run: reason for reason, runs in choice.excluded.items() for run in runs}
-    ranked = [Listed(run=run, rank=rank, excluded=None) for rank, run in enumerate(choice.ranking, start=1)]
     others = [run for run in candidates if reasons.get(run.run_id, "other-experiment") != "other-experiment"]
     others.sort(key=newest_first)
-    return ranked + [Listed(run=run, rank=None, excluded=reasons[run.run_id]) for run in others]
+    ranks = {run.run_id: rank for rank, run in enumerate(choice.ranking, start=1)}
+    return Listing(
+        rule=rule,
+        runs=tuple(
+            Listed(
+                run=run,
+                rank=ranks.get(run.run_id),
+                excluded=reasons.get(run.run_id),
+                promoted=run.run_id == recorded.run_id,
+            )
+            for run in (*choice.ranking, *others)
+        ),
+        unmatched=unmatched(choice, tree) if candidates else "",
+    )
+
+
+def _recorded(root: Path) -> Recorded:
+    file = root / INFO
+    return manifest.recorded(FolderTree(paths={INFO: str(file)} if file.is_file() else {}))
 
 
 def newest_first(run: RunSummary) -> tuple[float, str]:
@@ -96,7 +137,7 @@ def newest_first(run: RunSummary) -> tuple[float, str]:
     return -(run.end_time or run.start_time or 0), run.run_id
 
 
-def show(root: Path, run: str, rule: Rule) -> Shown:
+def show(root: Path, run: str, asked: RuleOptions) -> Shown:
     """Show the run whose id is `run` or begins with it.
 
     Raises:
@@ -110,11 +151,14 @@ def show(root: Path, run: str, rule: Rule) -> Shown:
     models = [model for file in own if (model := file.output)]
     records = {run_id, *models}
     tree = whole.part(lambda path: _belongs(files[path], records))
+    recorded = _recorded(root)
+    rule = rules.resolve(asked, recorded.rule).rule
     (candidate,) = (each for each in reader.run_summaries(tree, rule) if each.run_id == run_id)
     description = f"{folder}/meta.yaml"
     return Shown(
         run=candidate,
         excluded=selection.exclusion(candidate, rule),
+        promoted=run_id == recorded.run_id,
         meta=load_yaml(tree.read([description])[description]),
         data=reader.run_data(tree, candidate),
         models=tuple(_model(tree, model) for model in models),

@@ -228,15 +228,17 @@ class Publication:
         return f"{self.settings.remote}/{self.branch}"
 
     def _outcome(self, planned: Plan, *, status: Status, reason: str, follow_up: FollowUp | None = None) -> Outcome:
-        best = planned.choice.best
+        promoted = planned.promoted
+        if planned.keeps:
+            reason = f"{reason}; the rule ranks no run, so the promoted run stays"
         return Outcome(
             status=status,
             reason=reason,
-            run_id=best.run_id if best else None,
-            metric=self.settings.rule.metric,
-            value=best.value if best else None,
+            run_id=promoted.run_id,
+            metric=promoted.rule.metric if promoted.rule else None,
+            value=promoted.value,
             improved=planned.improved,
-            model_path=self.settings.prefix + PROMOTED if best else None,
+            model_path=self.settings.prefix + PROMOTED if planned.keeps or promoted.run_id else None,
             runs_added=len(planned.merged.added),
             runs_updated=len(planned.merged.updated),
             runs_excluded=sum(len(runs) for runs in planned.choice.excluded.values()),

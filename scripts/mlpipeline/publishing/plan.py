@@ -3,19 +3,20 @@
 Nothing is written: what follows from the merged history is read from an overlay on the tip.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
 from mlpipeline.core.edits import Delete, Edit, Tree, Write
-from mlpipeline.core.ranking import Choice, Rule
+from mlpipeline.core.ranking import Choice, RuleOptions, RunSummary
 from mlpipeline.core.records import Incoming
-from mlpipeline.history import manifest, merge, reader, selection
-from mlpipeline.history.manifest import Manifest
+from mlpipeline.history import manifest, merge, reader, rules, selection
+from mlpipeline.history.manifest import Manifest, Recorded
 from mlpipeline.history.merge import Merge
 from mlpipeline.history.overlay import Overlay
-from mlpipeline.history.paths import INFO, METADATA
+from mlpipeline.history.paths import INFO, METADATA, PROMOTED
+from mlpipeline.history.rules import ResolvedRule
 from mlpipeline.history.stored import git_files
 from mlpipeline.lifecycle.promotion import Promotion, promote
 
@@ -58,9 +59,14 @@ class Plan:
         incoming: what was merged.
         merged: what merging adds.
         edits: what changes in the history, merged or dropped.
+        resolved: the rule by which the runs were ranked.
         choice: the ranking of the history as it will be.
+        recorded: what the tip says of the choice before.
+        keeps: whether the promoted model stays as it is, because the rule ranks no run: nothing is demoted by a rule
+            that matches nothing.
         promotion: the promoted models that follow from the choice.
-        manifest: the content of `mlflow_persistence_info.json`; `None` for a history without runs.
+        manifest: the content of `mlflow_persistence_info.json`; `None` where it stays as it is, and for a history
+            without runs.
         improved: whether another run is promoted than at the tip.
         message: the commit's message.
         when: the commit's time, seconds since the epoch.
@@ -71,7 +77,10 @@ class Plan:
     incoming: Incoming
     merged: Merge
     edits: tuple[Edit, ...]
+    resolved: ResolvedRule
     choice: Choice
+    recorded: Recorded
+    keeps: bool
     promotion: Promotion
     manifest: Manifest | None
     improved: bool
@@ -87,6 +96,14 @@ class Plan:
             return False
         return Overlay(self.tree, self.derived(self.tip.folder_id(METADATA))).files != self.tree.files
 
+    @property
+    def promoted(self) -> Recorded:
+        """The promoted run as it will be, and the rule by which it was chosen."""
+        if self.keeps:
+            return self.recorded
+        best = self.choice.best
+        return Recorded(rule=self.choice.rule, run_id=best.run_id if best else None, value=best.value if best else None)
+
     def derived(self, history_id: str) -> list[Edit]:
         """The edits that follow from the merged history.
 
@@ -98,13 +115,13 @@ class Plan:
         return [*self.promotion.edits, Write(path=INFO, content=self.manifest.content(history_id))]
 
 
-def plan(tip: Tip, contribution: Contribution, rule: Rule, *, now: int) -> Plan:
+def plan(tip: Tip, contribution: Contribution, asked: RuleOptions, *, now: int) -> Plan:
     """Decide the commit that brings a contribution to a tip.
 
     Args:
         tip: the branch's newest commit.
         contribution: what is to be published.
-        rule: how the best run is chosen.
+        asked: what is asked of the rule by which the best run is chosen.
         now: seconds since the epoch.
     """
     merged = merge.merge(tip, contribution.incoming, complete=contribution.complete)
@@ -113,23 +130,49 @@ def plan(tip: Tip, contribution: Contribution, rule: Rule, *, now: int) -> Plan:
     if edits:
         edits += _missing_git_files(tip)
     tree = Overlay(tip, edits)
-    choice = selection.choose(reader.run_summaries(tree, rule), rule)
-    previous = reader.previous_info(tip)
+    recorded = manifest.recorded(tip)
+    resolved = rules.resolve(asked, recorded.rule)
+    runs = reader.run_summaries(tree, resolved.rule)
+    choice = selection.choose(runs, resolved.rule)
+    present = {run.run_id: run for run in runs if not run.deleted}
+    keeps = choice.best is None and _is_promoted(tip) and recorded.run_id in {None, *present}
+    kept = {} if keeps else _kept(recorded, choice, present)
     return Plan(
         tip=tip,
         tree=tree,
         incoming=contribution.incoming,
         merged=merged,
         edits=tuple(edits),
+        resolved=resolved,
         choice=choice,
-        promotion=promote(tree, choice, tip=tip, previous=manifest.promoted_algorithms(previous))
-        if choice.runs
+        recorded=recorded,
+        keeps=keeps,
+        promotion=promote(tree, choice, tip=tip, stale=recorded.champions.keys() - kept.keys())
+        if choice.runs and not keeps
         else Promotion(),
-        manifest=manifest.summarize(tree, choice) if choice.runs else None,
-        improved=choice.best is not None and choice.best.run_id != manifest.promoted_run(previous),
-        message=_message(contribution.subject(merged), choice),
+        manifest=manifest.summarize(tree, choice, kept=kept) if choice.runs and not keeps else None,
+        improved=choice.best is not None and choice.best.run_id != recorded.run_id,
+        message=_message(contribution.subject(merged), choice, keeps=keeps),
         when=now,
     )
+
+
+def _is_promoted(tip: Tree) -> bool:
+    return any(path.startswith(f"{PROMOTED}/") for path in tip.files)
+
+
+def _kept(recorded: Recorded, choice: Choice, present: Mapping[str, RunSummary]) -> dict[str, Mapping[str, object]]:
+    """Pick the recorded champions that stay: those of an algorithm of which the rule ranks no run.
+
+    A champion goes only if its run was deleted, or its algorithm has a champion by now, perhaps under another name.
+    """
+    return {
+        algorithm: entry
+        for algorithm, entry in recorded.champions.items()
+        if algorithm not in choice.champions
+        and (run := present.get(str(entry.get("run_id"))))
+        and run.algorithm not in choice.champions
+    }
 
 
 def _missing_git_files(tip: Tree) -> Iterator[Write]:
@@ -139,10 +182,10 @@ def _missing_git_files(tip: Tree) -> Iterator[Write]:
             yield Write(path=path, content=content)
 
 
-def _message(subject: str, choice: Choice) -> str:
+def _message(subject: str, choice: Choice, *, keeps: bool) -> str:
     best = choice.best
     if best is None:
-        return f"{subject}, no run to promote\n"
+        return f"{subject}, {'the promoted run stays' if keeps else 'no run to promote'}\n"
     return (
         f"{subject}, best {choice.rule.metric} {best.value:.6g} by {best.algorithm}\n\n"
         f"Promoted-run: {best.run_id}\nExperiment: {' '.join(best.experiment.split())}\n"

@@ -1,15 +1,21 @@
 """Say how publishing went: reasons, warnings and remedies; pure text."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from mlpipeline.core.edits import Tree
+from mlpipeline.core.nearest import did_you_mean
 from mlpipeline.core.ranking import Choice
-from mlpipeline.history import selection
+from mlpipeline.history import reader, selection
+from mlpipeline.history.paths import INFO
 from mlpipeline.publishing.plan import Plan
 from mlpipeline.repo.checkout import FollowUp
 from mlpipeline.repo.remote import Declined, Raced, Unreachable, Vanished
 
 Failure = Raced | Declined | Unreachable | Vanished
 """How a push ends that does not land."""
+
+NAMED = 10
+"""Names of metrics or experiments that a message lists, at the most."""
 
 
 def plural(count: int, noun: str) -> str:
@@ -68,7 +74,12 @@ def messages(plan: Plan, follow_up: FollowUp | None) -> Iterator[tuple[str, str]
     for warning in plan.incoming.warnings:
         yield "warning", warning
     if plan.choice.best is None and plan.choice.runs:
-        yield "warning", f"No run can be promoted: {_excluded(plan.choice)}."
+        yield _nothing_promoted(plan)
+    elif plan.choice.runs:
+        yield from plan.resolved.messages
+        for name in plan.choice.rule.experiments:
+            if absent := absent_experiment(name, plan.tree):
+                yield "warning", absent
     if missing := plan.promotion.missing_formats:
         yield "notice", f"The promoted run did not log its model as {', '.join(missing)}; it was not made up."
     if follow_up and not follow_up.followed:
@@ -78,7 +89,42 @@ def messages(plan: Plan, follow_up: FollowUp | None) -> Iterator[tuple[str, str]
         )
 
 
+def _nothing_promoted(plan: Plan) -> tuple[str, str]:
+    """Say why the rule promotes nothing, and what becomes of what was promoted before."""
+    absent = unmatched(plan.choice, plan.tree)
+    why = absent or _excluded(plan.choice)
+    if plan.keeps:
+        run = f" (run {plan.recorded.run_id})" if plan.recorded.run_id else ""
+        return "error", f"{why}\nUntouched: the promoted model{run} and {INFO}; the runs were stored."
+    if plan.recorded.run_id:
+        return "warning", f"{why}\nThe promoted run {plan.recorded.run_id} was deleted, so its model was removed."
+    return "error" if absent and plan.resolved.is_asked else "warning", why
+
+
+def unmatched(choice: Choice, tree: Tree) -> str:
+    """Say which name of a rule nothing in a history has, and what the history has instead; empty if all are there."""
+    for name in choice.rule.experiments:
+        if absent := absent_experiment(name, tree):
+            return absent
+    if not choice.ranking and choice.rule.metric not in (names := reader.metric_names(tree)):
+        return _absent("No run has the metric", choice.rule.metric, "metrics", names)
+    return ""
+
+
+def absent_experiment(name: str, tree: Tree) -> str:
+    """Say that a history has no experiment of this name, and which ones it has; empty if it has."""
+    names = [experiment.name for experiment in reader.experiments(tree)]
+    return "" if name in names else _absent("No experiment is called", name, "experiments", names)
+
+
 def _excluded(choice: Choice) -> str:
-    return "; ".join(
+    reasons = "; ".join(
         f"{plural(len(runs), 'run')} {selection.EXCLUSIONS[reason]}" for reason, runs in choice.excluded.items()
     )
+    return f"No run can be promoted by {choice.rule}: {reasons}."
+
+
+def _absent(what: str, name: str, kind: str, names: Sequence[str]) -> str:
+    more = [f"and {len(names) - NAMED} more"] if len(names) > NAMED else []
+    known = f"{kind} in this history: {', '.join([*names[:NAMED], *more])}" if names else f"this history has no {kind}"
+    return f"{what} '{name}'; {known}.{did_you_mean(name, names)}"

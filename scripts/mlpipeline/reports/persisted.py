@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from mlpipeline.core.errors import PipelineError, PublishError
+from mlpipeline.core.errors import InputError, PipelineError, PublishError
 from mlpipeline.core.outcome import Outcome
 from mlpipeline.core.ranking import Choice
 from mlpipeline.reports.report import Notice, Report
@@ -28,15 +28,20 @@ def report(outcome: Outcome, *, strict: bool) -> Report:
             Notice(level=level, title=f"MLflow persistence: {outcome.status}", message=message)
             for level, message in outcome.messages
         ],
-        exit_code=PublishError.exit_code if strict and in_error else 0,
+        exit_code=_exit_code(outcome) if strict and in_error else 0,
     )
 
 
-def failure(error: PipelineError, *, metric: str) -> Report:
+def failure(error: PipelineError, *, metric: str | None) -> Report:
     """Report an error under the same names as an outcome, so that whoever reads the outputs finds them as always."""
     return report(
         Outcome(status="failed", reason=error.what, metric=metric, messages=(("error", str(error)),)), strict=False
     )
+
+
+def _exit_code(outcome: Outcome) -> int:
+    # What was stored in spite of an error was asked for wrongly, or came with something that cannot be stored.
+    return PublishError.exit_code if outcome.status == "failed" else InputError.exit_code
 
 
 def _text(outcome: Outcome) -> str:
@@ -57,7 +62,10 @@ def _facts(outcome: Outcome) -> dict[str, str]:
     if best:
         change = "new" if outcome.improved else "as before"
         facts["promoted"] = f"{best.algorithm}, {outcome.metric} {best.value:.6g}, run {best.run_id} ({change})"
-        facts["model"] = str(outcome.model_path)
+    elif outcome.run_id:
+        facts["promoted"] = f"run {outcome.run_id}, {outcome.metric} {outcome.value:.6g} (stays)"
+    if outcome.model_path:
+        facts["model"] = outcome.model_path
     if outcome.commit_sha:
         facts["commit"] = outcome.commit_sha
     if outcome.bundle_path:

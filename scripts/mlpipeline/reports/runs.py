@@ -17,7 +17,7 @@ def table_of(shown: Sequence[Listed], rule: Rule, *, reasons: bool) -> str:
     header = ("rank", "algorithm", rule.metric, "status", "ended", "experiment", "run", "run id")
     rows = [
         (
-            str(each.rank or "-"),
+            f"{each.rank or '-'}{'*' if each.promoted else ' '}",
             _printable(each.run.algorithm),
             "-" if each.run.value is None else f"{each.run.value:.6g}",
             each.run.status,
@@ -38,6 +38,8 @@ def table_of(shown: Sequence[Listed], rule: Rule, *, reasons: bool) -> str:
 def rest_of(rows: Sequence[Listed], shown: Sequence[Listed], excluded: Mapping[str, int]) -> str:
     """Say how many runs a list leaves out, and why runs cannot be promoted."""
     lines = [f"{len(rows) - len(shown)} more: see --limit."] if len(shown) < len(rows) else []
+    if any(each.promoted for each in shown):
+        lines.append("* its model is the promoted one.")
     if not (rows or excluded):
         lines.append("There are no runs.")
     if excluded:
@@ -62,6 +64,7 @@ def description_of(shown: Shown) -> str:
         "ended": _time(run.end_time),
         "user": str(shown.meta.get("user_id") or ""),
         "promotable": promotable,
+        "promoted": "yes" if shown.promoted else "no",
         "files": run.folder,
     }
     sections = {

@@ -24,6 +24,6 @@ COMMAND = entry.Command(
     epilog=EXAMPLES,
     add_flags=options.add_publishing,
     work=entry.later("mlpipeline.cli.work.adopt"),
-    failure=lambda _, error, flags: persisted.failure(error, metric=flags.metric),
+    failure=lambda _, error, flags: persisted.failure(error, metric=flags.metric or None),
     is_strict=lambda flags: bool(flags.fail_on_error),
 )

@@ -4,7 +4,8 @@ import argparse
 import time
 from collections.abc import Mapping
 
-from mlpipeline.cli import entry, options
+from mlpipeline.cli import entry
+from mlpipeline.cli.work.settings import publish_settings
 from mlpipeline.operations.persist import persist
 from mlpipeline.publishing.loop import Effects
 from mlpipeline.reports import persisted
@@ -15,5 +16,5 @@ def work(flags: argparse.Namespace, environ: Mapping[str, str]) -> Report:
     """Publish the job's runs."""
     effects = Effects(now=time.time, sleep=time.sleep, say=entry.say)
     job = " ".join(flags.job.split())
-    outcome = persist(options.settings(flags, environ), effects, source=flags.source, job=job)
+    outcome = persist(publish_settings(flags, environ), effects, source=flags.source, job=job)
     return persisted.report(outcome, strict=flags.fail_on_error)

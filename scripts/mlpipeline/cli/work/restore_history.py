@@ -3,8 +3,9 @@
 import argparse
 from collections.abc import Mapping
 
+from mlpipeline.cli.work.settings import history_root
 from mlpipeline.core.errors import RepositoryError
-from mlpipeline.history.folder import FolderTree, root_folder
+from mlpipeline.history.folder import FolderTree
 from mlpipeline.operations.restore import restore
 from mlpipeline.repo.checkout import Checkout
 from mlpipeline.reports.report import Notice, Report
@@ -12,7 +13,7 @@ from mlpipeline.reports.report import Notice, Report
 
 def work(flags: argparse.Namespace, _environ: Mapping[str, str]) -> Report:
     """Bring a history into the folder of the next training."""
-    root = root_folder(flags.repository, flags.root)
+    root = history_root(flags)
     into = root if flags.into is None else flags.into
     same_place = not flags.commit and into.resolve() == root
     if flags.commit:

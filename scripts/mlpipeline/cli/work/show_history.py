@@ -3,9 +3,8 @@
 import argparse
 from collections.abc import Mapping
 
-from mlpipeline.cli import options
+from mlpipeline.cli.work.settings import history_root, rule_options
 from mlpipeline.core.documents import finite
-from mlpipeline.history.folder import root_folder
 from mlpipeline.operations.browse import show
 from mlpipeline.reports.report import Report
 from mlpipeline.reports.runs import description_of, run_json
@@ -13,11 +12,10 @@ from mlpipeline.reports.runs import description_of, run_json
 
 def work(flags: argparse.Namespace, _environ: Mapping[str, str]) -> Report:
     """Show all about one run."""
-    rule = options.rule(flags)
-    shown = show(root_folder(flags.repository, flags.root), flags.run, rule)
+    shown = show(history_root(flags), flags.run, rule_options(flags))
     outputs = {
         "status": "shown",
-        "run": {**run_json(shown.run), "excluded": shown.excluded},
+        "run": {**run_json(shown.run), "excluded": shown.excluded, "promoted": shown.promoted},
         "meta": dict(shown.meta),
         "params": dict(shown.data.params),
         "metrics": {name: finite(value) for name, value in shown.data.metrics.items()},

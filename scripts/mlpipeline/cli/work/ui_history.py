@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mlpipeline.cli import entry
+from mlpipeline.cli.work.settings import history_root
 from mlpipeline.core.errors import RepositoryError
-from mlpipeline.history.folder import refuse_none, root_folder
+from mlpipeline.history.folder import refuse_none
 from mlpipeline.repo.checkout import Checkout
 from mlpipeline.reports.report import Notice, Report
 from mlpipeline.ui_cache import cache, ui
@@ -17,7 +18,7 @@ READ_VIEW = "This is a view of the history. What is edited in it is gone when it
 
 def work(flags: argparse.Namespace, environ: Mapping[str, str]) -> Report:
     """Open a history in MLflow's UI."""
-    root = root_folder(flags.repository, flags.root)
+    root = history_root(flags)
     refuse_none(root)
     file = _cache_folder(root, environ) / f"browse-{hashlib.sha256(str(root).encode()).hexdigest()[:12]}.db"
     done = cache.refresh(file, root)
