@@ -2,12 +2,21 @@
 
 import itertools
 import json
+from collections.abc import Iterable
 
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlpipeline.core.records import Experiment, Incoming, Kind, ModelVersion, Record, RegisteredModel
+from mlpipeline.core.records import (
+    LEFT_OUT_TAG,
+    Experiment,
+    Incoming,
+    Kind,
+    ModelVersion,
+    Record,
+    RegisteredModel,
+)
 from mlpipeline.history.merge import merge
 from mlpipeline.history.paths import DESCRIPTIONS, experiment_id
 from support.memory import MemoryTree
@@ -32,8 +41,11 @@ def experiment(name: str, identifier: int, time: int, *, deleted: bool) -> Exper
     )
 
 
-def run(identifier: str, name: str, state: int, *, deleted: bool, metrics: int) -> Record:
-    """A run at one moment of its life: a later state has all that an earlier one had, and more."""
+def run(identifier: str, name: str, state: int, *, deleted: bool, metrics: int, missed: Iterable[str] = ()) -> Record:
+    """A run at one moment of its life: a later state has all that an earlier one had, and more.
+
+    What a job could not read of it differs from job to job.
+    """
     lines = [f"{100 + step} {1 / (step + 1)!r} {step}\n" for step in range(metrics)]
     finished = state == 3
     return Record(
@@ -53,6 +65,7 @@ def run(identifier: str, name: str, state: int, *, deleted: bool, metrics: int) 
         files={
             **({"params/alpha": b"1"} if state > 1 else {}),
             **({"metrics/val_rmse": "".join(lines).encode()} if lines else {}),
+            **({f"tags/{LEFT_OUT_TAG}": "\n".join(sorted(missed)).encode()} if missed else {}),
             **({"tags/final": b"yes", "artifacts/model.pkl": identifier.encode()} if finished else {}),
         },
     )
@@ -92,7 +105,9 @@ def jobs(draw: st.DrawFn) -> Incoming:
     records = []
     for identifier in chosen:
         state = draw(st.integers(1, 3))
-        records.append(run(identifier, HOMES[identifier], state, deleted=identifier == RUNS[3], metrics=state * 2 - 2))
+        missed = draw(st.sets(st.sampled_from(("artifacts/a", "artifacts/b", "artifacts/c"))))
+        deleted = identifier == RUNS[3]
+        records.append(run(identifier, HOMES[identifier], state, deleted=deleted, metrics=state * 2 - 2, missed=missed))
         if draw(st.booleans()):
             records.append(logged_model(identifier, HOMES[identifier], ()))
         if draw(st.booleans()):

@@ -1,8 +1,11 @@
 """What of a source may be stored."""
 
+from pathlib import Path
+
 import pytest
 
-from mlpipeline.core.records import Incoming, Kind, Record
+from mlpipeline.core.edits import Content
+from mlpipeline.core.records import LEFT_OUT_TAG, Experiment, Incoming, Kind, ModelVersion, Record, RegisteredModel
 from mlpipeline.history.screening import storable
 
 
@@ -18,10 +21,10 @@ def checked(path: str, content: bytes = b"1") -> Incoming:
 
 @pytest.mark.parametrize("name", ["a:b", "what?", "CON", "nul.txt", "end.", "end ", "back\\slash", 'quo"te', "tab\t"])
 def test_names_that_windows_has_no_file_for_are_warned_of(name: str) -> None:
-    found = checked(f"params/{name}")
+    found = checked(f"artifacts/{name}")
 
     assert "cannot check out" in found.warnings[0]
-    assert found.records[0].files == {f"params/{name}": b"1"}
+    assert found.records[0].files == {f"artifacts/{name}": b"1"}
 
 
 @pytest.mark.parametrize("name", ["val_rmse", "console", "a.b", "ünïcode", "lr schedule", ".hidden"])
@@ -43,6 +46,12 @@ def test_names_that_differ_by_case_alone_are_warned_of() -> None:
         ("tags/note", b"use AKIAIOSFODNN7EXAMPLE for it"),
         ("params/key", b"-----BEGIN RSA PRIVATE KEY-----\nMIIE"),
         ("request_metadata/header", b"ghp_" + b"x" * 36),
+        ("params/llm", b"sk-" + b"aB3dE6gH9j" * 5),
+        ("params/llm", b"sk-proj-a_b-" + b"aB3dE6gH9j" * 5),
+        ("params/llm", b"sk-ant-api03-" + b"aB3dE6gH9j" * 9),
+        ("params/llm", b"sk-" + b"0123456789abcdef" * 2),
+        ("params/aws_secret_access_key", b"/wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"),
+        ("params/db_password", b"$ecret123"),
     ],
 )
 def test_what_looks_like_a_credential_is_left_out_and_not_told(path: str, content: bytes) -> None:
@@ -62,6 +71,19 @@ def test_what_looks_like_a_credential_is_left_out_and_not_told(path: str, conten
         ("params/tokenizer", b"bert-base-uncased"),
         ("params/max_tokens", b"4096000000"),
         ("tags/mlflow.note.content", b"the secret of success"),
+        ("params/model", b"sk-gradient-boosting-classifier"),
+        ("params/model", b"sk-random-forest-2024-baseline-Version-2"),
+        ("tags/sk-learn-pipeline-of-the-second-quarter", b"1"),
+        ("params/password_length", b"123456789012"),
+        ("params/secret_santa_rounds", b"123456789012"),
+        ("params/needs_api_key", b"required"),
+        ("params/api_key", b"${OPENAI_API_KEY}"),
+        ("params/api_key", b"$OPENAI_API_KEY"),
+        ("params/api_key", b"<redacted>"),
+        ("params/api_key", b"/run/secrets/api_key"),
+        ("params/api_key", b"env:OPENAI_API_KEY"),
+        ("params/password", b"xxxxxxxxxxxx"),
+        ("params/use_secret", b"disabled"),
     ],
 )
 def test_what_does_not_is_kept(path: str, content: bytes) -> None:
@@ -83,3 +105,156 @@ def test_a_run_in_two_experiments_is_stored_once() -> None:
 
     assert found.records == (one,)
     assert "second experiment, 'second'" in str(found.refusals[0])
+
+
+@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize(
+    ("path", "stored"),
+    [
+        ("metrics/MAP@10", "metrics/MAP_10"),
+        ("metrics/val/AR@100", "metrics/val/AR_100"),
+        ("params/lr[0]", "params/lr_0_"),
+        ("tags/owner(s)", "tags/owner_s_"),
+        ("request_metadata/a=b", "request_metadata/a_b"),
+        ("metrics/line\nbreak", "metrics/line_break"),
+    ],
+)
+def test_names_that_mlflow_refuses_are_replaced_and_named(kind: Kind, path: str, stored: str) -> None:
+    one = Record(kind=kind, id="a" * 32, experiment="demo", meta={}, files={path: b"1", "params/alpha": b"1"})
+
+    found = storable(Incoming(records=(one,)))
+
+    assert found.records[0].files == {stored: b"1", "params/alpha": b"1"}
+    assert repr(path) in found.warnings[0]
+    assert repr(stored) in found.warnings[0]
+    assert storable(found) == found
+
+
+@pytest.mark.parametrize("name", ["a_b-c.d/e:f g", "größe", "val/AR_100", "訓練"])
+def test_names_that_mlflow_takes_stay(name: str) -> None:
+    assert checked(f"metrics/{name}").records[0].files == {f"metrics/{name}": b"1"}
+
+
+@pytest.mark.parametrize(
+    ("files", "kept"),
+    [
+        ({"metrics/a@b": b"1", "metrics/a_b": b"2"}, {"metrics/a_b": b"2"}),
+        ({"metrics/a@b": b"1", "metrics/a#b": b"2"}, {}),
+        ({"metrics/a@": b"1", "metrics/a_/b": b"2"}, {"metrics/a_/b": b"2"}),
+        ({"metrics/a@/b": b"1", "metrics/a_": b"2"}, {"metrics/a_": b"2"}),
+    ],
+)
+def test_a_name_is_left_out_where_the_new_one_would_be_anothers(files: dict[str, bytes], kept: object) -> None:
+    one = Record(kind=Kind.RUN, id="a" * 32, experiment="demo", meta={}, files=files)
+
+    found = storable(Incoming(records=(one,)))
+
+    assert found.records[0].files == kept
+    assert {repr(path) for path in files.keys() - found.records[0].files.keys()} == {
+        refusal.reason.split(" was left out")[0] for refusal in found.refusals
+    }
+
+
+def test_names_that_many_runs_have_are_told_of_once() -> None:
+    runs = [Record(kind=Kind.RUN, id=f"{n:032x}", experiment="e", meta={}, files={"params/a@": b""}) for n in range(9)]
+
+    [warning] = storable(Incoming(records=tuple(runs))).warnings
+
+    assert warning.startswith(f"run {0:032x} and 8 more: 'params/a@' is stored as 'params/a_'")
+
+
+def test_names_of_tags_of_experiments_and_registered_models_are_replaced() -> None:
+    files: dict[str, Content] = {"tags/a@": b"1"}
+    version = ModelVersion(number=1, meta={}, files=files)
+    model = RegisteredModel(name="m", meta={}, files=files, aliases={}, versions=(version,))
+
+    found = storable(Incoming(experiments=(Experiment(id="1", name="e", meta={}, files=files),), models=(model,)))
+
+    assert found.experiments[0].files == {"tags/a_": b"1"}
+    assert found.models[0].files == {"tags/a_": b"1"}
+    assert found.models[0].versions[0].files == {"tags/a_": b"1"}
+    assert "version 1 of registered model 'm'" in found.warnings[0] or "2 more" in found.warnings[0]
+
+
+def sparse(folder: Path, mebibytes: int) -> Path:
+    file = folder / f"{mebibytes}.bin"
+    with file.open("wb") as opened:
+        opened.truncate(mebibytes * 1024 * 1024)
+    return file
+
+
+def left_out(record: Record) -> list[str]:
+    listed = record.files.get(f"tags/{LEFT_OUT_TAG}", b"")
+    assert isinstance(listed, bytes)
+    return listed.decode().splitlines()
+
+
+class TestLeftOut:
+    """What is too large, or could not be read, is left out of its record, and half a model is none."""
+
+    def test_a_file_over_the_limit_alone(self, tmp_path: Path) -> None:
+        big = sparse(tmp_path, 101)
+        files: dict[str, Content] = {"artifacts/big.bin": big, "artifacts/small.txt": b"1", "params/alpha": b"1"}
+        one = Record(kind=Kind.RUN, id="a" * 32, experiment="e", meta={}, files=files, origins=frozenset({big}))
+
+        found = storable(Incoming(records=(one,)))
+
+        [run] = found.records
+        assert set(run.files) == {"artifacts/small.txt", "params/alpha", f"tags/{LEFT_OUT_TAG}"}
+        assert left_out(run) == ["artifacts/big.bin"]
+        assert run.origins == frozenset(), "it stays where it is"
+        assert "artifacts/big.bin has 101 MiB" in str(found.refusals[0])
+
+    def test_metadata_over_the_limit(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("mlpipeline.history.screening.LARGEST_FILE", 10)
+
+        found = storable(Incoming(records=(record(metrics__a=b"1" * 11, metrics__b=b"1"),)))
+
+        assert left_out(found.records[0]) == ["metrics/a"]
+        assert "metrics/b" in found.records[0].files
+
+    def test_of_a_model_among_a_runs_artifacts(self, tmp_path: Path) -> None:
+        files: dict[str, Content] = {
+            "artifacts/model/MLmodel": b"",
+            "artifacts/model/model.pkl": sparse(tmp_path, 101),
+            "artifacts/model/data/more.bin": b"",
+            "artifacts/other/MLmodel": b"",
+            "artifacts/model.txt": b"",
+        }
+        found = storable(Incoming(records=(Record(kind=Kind.RUN, id="a" * 32, experiment="e", meta={}, files=files),)))
+
+        [run] = found.records
+        assert set(run.files) == {"artifacts/other/MLmodel", "artifacts/model.txt", f"tags/{LEFT_OUT_TAG}"}
+        assert left_out(run) == ["artifacts/model/", "artifacts/model/model.pkl"]
+        assert "cannot be promoted, because artifacts/model/model.pkl is missing" in str(found.refusals[1])
+
+    def test_of_a_logged_model_is_told_of_in_its_run_too(self, tmp_path: Path) -> None:
+        files: dict[str, Content] = {"artifacts/MLmodel": b"", "artifacts/model.pkl": sparse(tmp_path, 101)}
+        meta = {"source_run_id": "a" * 32}
+        model = Record(kind=Kind.LOGGED_MODEL, id="m-1", experiment="e", meta=meta, files=files)
+
+        found = storable(Incoming(records=(record(params__alpha=b"1"), model)))
+
+        run, stored = found.records
+        assert left_out(run) == ["models/m-1/artifacts/", "models/m-1/artifacts/model.pkl"]
+        assert set(stored.files) == {f"tags/{LEFT_OUT_TAG}"}
+
+    @pytest.mark.parametrize("unread", ["artifacts/model/model.pkl", "artifacts/model/data", "artifacts/model/MLmodel"])
+    def test_what_could_not_be_read_makes_half_a_model_too(self, unread: str) -> None:
+        files: dict[str, Content] = {"artifacts/model/MLmodel": b"", "artifacts/model/conda.yaml": b""}
+        files.pop(unread, None)
+        one = Record(kind=Kind.RUN, id="a" * 32, experiment="e", meta={}, files=files, unread=frozenset({unread}))
+
+        found = storable(Incoming(records=(one,)))
+
+        assert left_out(found.records[0]) == sorted(["artifacts/model/", unread])
+        assert set(found.records[0].files) == {f"tags/{LEFT_OUT_TAG}"}
+
+    def test_the_list_stays_below_what_mlflow_takes(self) -> None:
+        unread = frozenset(f"artifacts/{number:0100}" for number in range(200))
+        one = Record(kind=Kind.RUN, id="a" * 32, experiment="e", meta={}, files={}, unread=unread)
+
+        lines = left_out(storable(Incoming(records=(one,))).records[0])
+
+        assert sum(map(len, lines)) < 8000
+        assert "..." in lines

@@ -621,19 +621,35 @@ class TestLargeFiles:
         with path.open("wb") as file:
             file.truncate(mebibytes * 1024 * 1024)
 
-    def test_over_100_mib_is_refused_by_name(self, origin: Path, job: Job) -> None:
-        good, bad = write_run(job.store, value=2.0), write_run(job.store, value=1.0)
-        self._file(job.store / "123456789012345678" / bad / "artifacts/checkpoints/big.bin", 101)
+    def test_over_100_mib_is_left_out_of_its_run_by_name(self, origin: Path, job: Job) -> None:
+        run = write_run(job.store, value=1.0)
+        big = job.store / "123456789012345678" / run / "artifacts/checkpoints/big.bin"
+        self._file(big, 101)
 
         outcome = job.persist()
 
-        assert (outcome.run_id, outcome.runs_added, outcome.runs_refused) == (good, 1, 1)
+        assert (outcome.run_id, outcome.runs_added, outcome.runs_refused) == (run, 1, 1)
         (level, message), *_ = outcome.messages
         assert level == "error"
         assert "artifacts/checkpoints/big.bin has 101 MiB" in message
-        assert "To do" in message or "Train a smaller model" in message
-        assert not [path for path in files(origin) if bad in path]
-        assert (job.store / "123456789012345678" / bad / "artifacts/checkpoints/big.bin").exists()
+        assert "Log it smaller" in message
+        assert show(origin, f"mlruns/{DEMO}/{run}/tags/mlflow_git.left_out") == b"artifacts/checkpoints/big.bin"
+        assert f"mlruns/{DEMO}/{run}/metrics/val_rmse" in files(origin)
+        assert not [path for path in files(origin) if path.endswith("big.bin")]
+        assert big.exists()
+
+    def test_a_model_over_100_mib_is_not_promoted(self, origin: Path, job: Job) -> None:
+        good, bad = write_run(job.store, value=2.0), write_run(job.store, value=1.0)
+        [model] = (job.store / "123456789012345678" / bad / "outputs").iterdir()
+        self._file(job.store / "123456789012345678" / "models" / model.name / "artifacts/weights.bin", 101)
+
+        outcome = job.persist()
+
+        assert (outcome.run_id, outcome.runs_added, outcome.runs_excluded) == (good, 2, 1)
+        assert any("was left out whole and cannot be promoted" in message for _, message in outcome.messages)
+        assert not [path for path in files(origin) if path.startswith(f"mlflow-artifacts/models/{model.name}/")]
+        told = show(origin, f"mlruns/{DEMO}/{bad}/tags/mlflow_git.left_out").decode()
+        assert f"models/{model.name}/artifacts/weights.bin" in told.splitlines()
 
     def test_over_50_mib_is_warned_of(self, origin: Path, job: Job) -> None:
         run = write_run(job.store)

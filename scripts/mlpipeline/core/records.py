@@ -13,6 +13,15 @@ MODEL_PENDING = 1
 
 MODEL_READY = 2
 
+ADDRESS_TAG = "mlflow_git.artifact_uri"
+"""The tag that keeps where artifacts lay that were not brought into the history."""
+
+LEFT_OUT_TAG = "mlflow_git.left_out"
+"""The tag that lists the files of a record that were not brought into the history, a path a line."""
+
+NOTES = (f"tags/{ADDRESS_TAG}", f"tags/{LEFT_OUT_TAG}")
+"""The files of tags that are not the job's own; their lines unite."""
+
 
 class Kind(StrEnum):
     """What a record is."""
@@ -34,6 +43,7 @@ class Record:
         files: every other file by path inside the record: `metrics/...`, `params/...`, `tags/...`, `inputs/...`,
             `outputs/...`, of a trace `request_metadata/...` and `assessments/...`; and `artifacts/...`.
         origins: the files on disk it was read from; they may be replaced once their content is published.
+        unread: paths of artifacts, files or folders, that it has as well and that could not be read.
     """
 
     kind: Kind
@@ -42,6 +52,7 @@ class Record:
     meta: Mapping[str, object]
     files: Mapping[str, Content]
     origins: frozenset[Path] = frozenset()
+    unread: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)

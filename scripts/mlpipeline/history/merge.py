@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from mlpipeline.core.documents import load_yaml
 from mlpipeline.core.edits import Content, Delete, Edit, Tree, Write, differs
-from mlpipeline.core.records import Incoming, Kind, Record
+from mlpipeline.core.records import NOTES, Incoming, Kind, Record
 from mlpipeline.history import experiments, registered_models
 from mlpipeline.history.metrics import metric_lines, sound_metric
 from mlpipeline.history.overlay import Overlay
@@ -80,7 +80,8 @@ def _record_edits(existing: Tree, record: Record, stored: Mapping[str, Content])
     if described not in existing.files:
         yield from (Write(path=path, content=stored[path]) for path in changed)
         return
-    old = existing.read([described, *(path for path in changed if path in existing.files and _is_metric(path))])
+    united = (path for path in changed if path in existing.files and (_is_metric(path) or path.endswith(NOTES)))
+    old = existing.read([described, *united])
     newer = _newness(record, stored[described]) > _newness(record, old[described])
     for path in changed:
         content = _united(record, path, old.get(path), stored[path], newer=newer, exists=path in existing.files)
@@ -129,6 +130,8 @@ def _united(record: Record, path: str, old: bytes | None, new: Content, *, newer
         except ValueError:
             # What MLflow cannot read was committed by hand, and blanks the whole experiment.
             return new
+    if path.endswith(NOTES) and old is not None and isinstance(new, bytes):
+        return b"\n".join(sorted({*old.splitlines(), *new.splitlines()}))
     return new if newer else None
 
 

@@ -4,13 +4,24 @@ Looks at the sizes of files; reads and writes none.
 """
 
 import re
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mlpipeline.core.credentials import holds_password, without_passwords
 from mlpipeline.core.edits import Content
-from mlpipeline.core.records import Incoming, Kind, Record, Refusal
+from mlpipeline.core.records import (
+    LEFT_OUT_TAG,
+    Experiment,
+    Incoming,
+    Kind,
+    ModelVersion,
+    Record,
+    Refusal,
+    RegisteredModel,
+)
+from mlpipeline.history import names
 
 LARGEST_FILE = 100 * 1024 * 1024
 """Bytes: GitHub blocks a push that holds a larger file."""
@@ -22,16 +33,32 @@ Both: https://docs.github.com/repositories/working-with-files/managing-large-fil
 """
 
 _TOKEN = re.compile(
-    r"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_\w{40,}|glpat-[\w-]{20,}|(?:AKIA|ASIA)[0-9A-Z]{16}"
-    r"|xox[abprs]-[\w-]{10,}|sk-[\w-]{20,}|hf_[A-Za-z0-9]{30,}|AIza[\w-]{35})|-----BEGIN [A-Z ]*PRIVATE KEY-----"
+    r"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_\w{40,}|glpat-[\w-]{20,}|(?:AKIA|ASIA)[0-9A-Z]{16}\b"
+    r"|xox[abprs]-[\w-]{10,}|sk-[0-9a-f]{32}\b|sk-(?=[\w-]*[0-9])(?=[\w-]*[A-Z])[\w-]*?[A-Za-z0-9]{20}"
+    r"|hf_[A-Za-z0-9]{30,}|AIza[\w-]{35})|-----BEGIN [A-Z ]*PRIVATE KEY-----"
 )
-"""Formats that the issuers of credentials document: GitHub, GitLab, AWS, Slack, OpenAI, Hugging Face, Google, PEM."""
+"""Formats that the issuers of credentials document: GitHub, GitLab, AWS, Slack, OpenAI, Hugging Face, Google, PEM.
+
+What follows `sk-` is a key only if it is long, unbroken and mixed: `sk-gradient-boosting-classifier` is a model.
+"""
 
 _SECRET_NAME = re.compile(
     r"(?:password|passwd|secret|api[_-]?key|access[_-]?key|auth[_-]?token|access[_-]?token|private[_-]?key)$",
     re.IGNORECASE,
 )
 _SHORTEST_SECRET = 8
+
+_NO_SECRET = re.compile(
+    r".*[\s*].*|(.)\1*|<.*>|%\w+%|\{\{.*\}\}|\$\{.*\}|(?-i:\$[A-Z_][A-Z0-9_]*)|os\.environ.*|(?:env|file|vault|secrets?):.*"
+    r"|(?:~|\.\.?|/run|/var|/etc|/home|/mnt|/opt|/secrets)/.*"
+    r"|(?:not|un|in)?[-_]?(?:set|given|used|needed|required|valid|defined|available)|(?:dis|en)abled|optional|redacted"
+    r"|(?:change|replace)[-_]?me|placeholder|undefined|unknown",
+    re.IGNORECASE | re.DOTALL,
+)
+"""What stands in the place of a secret: a word for it, a mask, or where it is kept."""
+
+_OWN_CHARACTERS = 4000
+"""Of the tag that lists what was left out; MLflow refuses tags of more than 8000."""
 
 _UNFIT_NAME = re.compile(
     r'.*[<>:"|?*\\\x00-\x1f].*|.*[. ]|(?:con|prn|aux|nul|com[1-9]|lpt[1-9])(?:\..*)?', re.IGNORECASE | re.DOTALL
@@ -44,49 +71,129 @@ _SCANNED = ("params/", "tags/", "request_metadata/")
 def storable(incoming: Incoming) -> Incoming:
     """Leave out of `incoming` what cannot or must not be pushed, each refused by name.
 
-    A file over GitHub's limit keeps its record out, a run together with its logged model: without it, it would look
-    like a run that never had one. A param or tag that looks like a credential is left out of its record; a password
-    in an address is masked.
+    A file over GitHub's limit is left out of its record, and with it the model that it belongs to: half a model is
+    none. The tag `mlflow_git.left_out` lists what was left out, in the run's record too. A param or tag that looks
+    like a credential is left out of its record; a password in an address is masked; names that MLflow refuses are
+    replaced.
     """
     check = _Check()
-    for record in incoming.records:
-        check.sizes(record)
-        check.names(record)
+    records = [check.whole(record) for record in incoming.records]
     admitted: dict[tuple[Kind, str], Record] = {}
-    for record in incoming.records:
-        if _owners(record) & check.too_large:
-            continue
+    for record in records:
         if (record.kind, record.id) in admitted:
             check.refuse(record, f"is in a second experiment, '{record.experiment}', too; that copy was left out.")
-        else:
-            admitted[record.kind, record.id] = check.without_credentials(record)
+            continue
+        admitted[record.kind, record.id] = check.without_credentials(check.named(check.noted(record)))
+    for record in admitted.values():
+        check.names(record)
     return replace(
         incoming,
+        experiments=tuple(check.experiment(each) for each in incoming.experiments),
         records=tuple(admitted.values()),
+        models=tuple(check.registered_model(each) for each in incoming.models),
         refusals=(*incoming.refusals, *check.refusals),
-        warnings=(*incoming.warnings, *check.warnings),
+        warnings=(*incoming.warnings, *check.warnings, *check.renamings()),
     )
 
 
 @dataclass
 class _Check:
+    """Gathers what is told of.
+
+    Attributes:
+        refusals: what is left out.
+        warnings: what is stored and may cause trouble.
+        left_out: what is left out of a run or what it logged, by its id: paths.
+        renamed: the owners of names that are replaced, by the old path and the new one.
+    """
+
     refusals: list[Refusal] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-    too_large: set[object] = field(default_factory=set)
+    left_out: dict[object, set[str]] = field(default_factory=lambda: defaultdict(set))
+    renamed: dict[tuple[str, str], list[str]] = field(default_factory=lambda: defaultdict(list))
 
-    def sizes(self, record: Record) -> None:
-        for path, size in _file_sizes(record):
-            if size > LARGEST_FILE:
-                self.too_large |= _owners(record)
-                self.refuse(
-                    record,
-                    f"{path} has {_mebibytes(size)}; GitHub blocks files over 100 MiB, so the run was not stored.",
-                    remedy="Train a smaller model, log it compressed, or keep that file out of the run.",
-                )
-            elif size > LARGE_FILE:
+    def whole(self, record: Record) -> Record:
+        """Leave out what is too large, and every model of which a file is missing."""
+        sizes = dict(_file_sizes(record))
+        large = {path for path, size in sizes.items() if size > LARGEST_FILE}
+        missing = {*large, *record.unread}
+        halves = _models_without(record.files, missing)
+        for path in sorted(large):
+            self.refuse(
+                record,
+                f"{path} has {_mebibytes(sizes[path])}, and GitHub blocks files over 100 MiB; it was left out.",
+                remedy="Log it smaller or compressed, or keep it elsewhere.",
+            )
+        for folder in sorted(halves):
+            lost = ", ".join(sorted(path for path in missing if _is_in(path, folder) or _is_in(folder, path)))
+            what = f"the model in {folder} was left out whole and cannot be promoted, because {lost} is missing."
+            self.refuse(record, what)
+        for path, size in sizes.items():
+            if LARGE_FILE < size <= LARGEST_FILE:
                 self.warnings.append(
                     f"{record.kind} {record.id}: {path} has {_mebibytes(size)}; GitHub blocks at 100 MiB."
                 )
+        if not missing:
+            return record
+        files = {
+            path: content
+            for path, content in record.files.items()
+            if path not in large and not any(_is_in(path, folder) for folder in halves)
+        }
+        told = {*missing, *(f"{folder}/" for folder in halves)}
+        self.left_out[record.id] |= told
+        if run := record.meta.get("source_run_id"):
+            self.left_out[run] |= {f"models/{record.id}/{path}" for path in told}
+        stays = {content for path, content in record.files.items() if path not in files and isinstance(content, Path)}
+        return replace(record, files=files, origins=record.origins - stays)
+
+    def noted(self, record: Record) -> Record:
+        """List in a tag what was left out of a record."""
+        if record.id not in self.left_out:
+            return record
+        lines: list[str] = []
+        for path in sorted(self.left_out[record.id]):
+            if sum(map(len, lines)) + len(path) > _OWN_CHARACTERS:
+                lines.append("...")
+                break
+            lines.append(path)
+        return replace(record, files={**record.files, f"tags/{LEFT_OUT_TAG}": "\n".join(sorted(lines)).encode()})
+
+    def named(self, record: Record) -> Record:
+        """Replace the names that MLflow refuses."""
+        return replace(record, files=self._fit(record.files, f"{record.kind} {record.id}", record.experiment))
+
+    def experiment(self, experiment: Experiment) -> Experiment:
+        """Replace the names that MLflow refuses."""
+        files = self._fit(experiment.files, f"experiment '{experiment.name}'", experiment.name)
+        return replace(experiment, files=files)
+
+    def registered_model(self, model: RegisteredModel) -> RegisteredModel:
+        """Replace the names that MLflow refuses, in the versions as well."""
+        where = f"registered model '{model.name}'"
+
+        def version(each: ModelVersion) -> ModelVersion:
+            return replace(each, files=self._fit(each.files, f"version {each.number} of {where}"))
+
+        return replace(
+            model, files=self._fit(model.files, where), versions=tuple(version(each) for each in model.versions)
+        )
+
+    def _fit(self, files: Mapping[str, Content], where: str, experiment: str = "") -> dict[str, Content]:
+        found = names.fit(files)
+        for path, name in found.renamed.items():
+            self.renamed[path, name].append(where)
+        for path in found.ambiguous:
+            reason = f"{path!r} was left out: MLflow refuses the name, and with `_` for that it would be another's."
+            remedy = f"MLflow takes {names.ALLOWED}."
+            self.refusals.append(Refusal(where=where, reason=reason, remedy=remedy, experiment=experiment))
+        return found.applied(files)
+
+    def renamings(self) -> Iterator[str]:
+        """Say which names were replaced."""
+        for (path, name), owners in self.renamed.items():
+            shown = owners[0] if len(owners) == 1 else f"{owners[0]} and {len(owners) - 1} more"
+            yield f"{shown}: {path!r} is stored as {name!r}, for MLflow takes {names.ALLOWED} alone."
 
     def names(self, record: Record) -> None:
         """Warn of names that a checkout on another system cannot hold; Git then fails to check out the whole branch."""
@@ -127,19 +234,24 @@ class _Check:
 
 def _is_credential(path: str, text: str) -> bool:
     value = text.strip()
-    named = _SECRET_NAME.search(path) and len(value) >= _SHORTEST_SECRET and not re.search(r"[\s*]", value)
+    named = _SECRET_NAME.search(path) and len(value) >= _SHORTEST_SECRET and not _NO_SECRET.fullmatch(value)
     return bool(_TOKEN.search(text) or named)
 
 
 def _file_sizes(record: Record) -> Iterator[tuple[str, int]]:
     for path, content in record.files.items():
-        if isinstance(content, Path):
-            yield path, content.stat().st_size
+        yield path, content.stat().st_size if isinstance(content, Path) else len(content)
 
 
-def _owners(record: Record) -> set[object]:
-    """Name a record's own id and, of a logged model, that of its run."""
-    return {record.id, record.meta.get("source_run_id") or record.id}
+def _models_without(files: Iterable[str], missing: set[str]) -> set[str]:
+    """Name the model folders among a record's artifacts of which something is missing, without those inside another."""
+    models = {path.rpartition("/")[0] for path in (*files, *missing) if path.endswith("/MLmodel")} if missing else set()
+    halves = {folder for folder in models if any(_is_in(path, folder) for path in missing)}
+    return {folder for folder in halves if not any(_is_in(folder, other) for other in halves)}
+
+
+def _is_in(path: str, folder: str) -> bool:
+    return path.startswith(f"{folder}/")
 
 
 def _mebibytes(size: int) -> str:

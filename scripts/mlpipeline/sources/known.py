@@ -1,11 +1,12 @@
 """Tell which records a history is known to hold as they are, so that a source need not read them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mlpipeline.core.edits import Tree, differs
 from mlpipeline.core.records import MODEL_PENDING, Kind, Record
+from mlpipeline.history import names
 from mlpipeline.history.paths import RecordFile, parse
 from mlpipeline.history.stored import record_files
 
@@ -45,7 +46,8 @@ def known_records(tip: Tree) -> KnownRecord:
         place = places.get((listed.kind, listed.id))
         if place is None or not _has_ended(listed):
             return False
-        return not any(differs(tip, path, content) for path, content in record_files(listed, place).items())
+        named = replace(listed, files=names.fit(listed.files).applied(listed.files))
+        return not any(differs(tip, path, content) for path, content in record_files(named, place).items())
 
     return is_known
 
