@@ -24,6 +24,8 @@ SHOWN = {
     "http.extraheader=AUTHORIZATION: basic eHg=": "http.extraheader=AUTHORIZATION: ***",
     "from https://a:b@one/x to https://c:d@two/y": "from https://***@one/x to https://***@two/y",
     "ssh://me:secret@host/r.git": "ssh://***@host/r.git",
+    "wasbs://me:secret@account.blob.core.windows.net/x": "wasbs://***@account.blob.core.windows.net/x",
+    "wasbs://box@account.blob.core.windows.net/x?sig=a": "wasbs://box@account.blob.core.windows.net/x?***",
     "fatal: unable to access 'https://u:it's@h/r/'": "fatal: unable to access 'https://***@h/r/'",
     "{'Authorization': 'Bearer abc.def', 'Accept': '*/*'}": "{'Authorization': '***', 'Accept': '*/*'}",
     '"authorization": "Basic eHg="': '"authorization": "***"',
@@ -35,6 +37,9 @@ SHOWN = {
 }
 
 LEFT = [
+    "wasbs://container@account.blob.core.windows.net/exp/1",
+    "abfss://files@account.dfs.core.windows.net/exp/1",
+    "hdfs://spark@namenode:8020/exp/1",
     "ssh://git@github.com/o/r.git",
     "git@github.com:o/r.git",
     "https://host:5000/a/b",

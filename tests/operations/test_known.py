@@ -10,7 +10,7 @@ import pytest
 
 from mlpipeline.core.outcome import Outcome
 from mlpipeline.core.records import Kind
-from mlpipeline.sources import artifacts
+from mlpipeline.sources.artifacts import Finder, Found
 from support.gitrepo import files, show
 from support.jobs import Job
 
@@ -38,13 +38,13 @@ def persist(job: Job, database: Path) -> Outcome:
 def test_what_the_branch_has_is_not_read_again(job: Job, database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = persist(job, database)
     looked_for: list[str] = []
-    find = artifacts.of_record
+    find = Finder.of_record
 
-    def noted(kind: Kind, record_id: str, **places: Any) -> artifacts.Found:
+    def noted(finder: Finder, kind: Kind, record_id: str, **places: Any) -> Found:
         looked_for.append(record_id)
-        return find(kind, record_id, **places)
+        return find(finder, kind, record_id, **places)
 
-    monkeypatch.setattr(artifacts, "of_record", noted)
+    monkeypatch.setattr(Finder, "of_record", noted)
 
     again = persist(job, database)
 

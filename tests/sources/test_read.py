@@ -23,7 +23,7 @@ def read(source: Source, said: list[str]) -> Incoming:
 def test_a_database_that_is_newer_than_we_know_is_read_by_mlflow(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
-    def refuse(_: Path, _known: Known) -> Incoming:
+    def refuse(_: Path, _known: Known, **_around: object) -> Incoming:
         raise NEWER
 
     def answer(uri: str, **_: object) -> Incoming:
@@ -40,7 +40,7 @@ def test_a_database_that_is_newer_than_we_know_is_read_by_mlflow(monkeypatch: py
 
 
 def test_without_mlflow_the_schema_is_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_: Path, _known: Known) -> Incoming:
+    def refuse(_: Path, _known: Known, **_around: object) -> Incoming:
         raise NEWER
 
     def absent(*_: object, **__: object) -> Incoming:

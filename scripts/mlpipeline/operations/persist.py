@@ -1,7 +1,8 @@
 """Publish a job's runs on a branch: the use case this project exists for."""
 
+import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from mlpipeline.publishing.wording import plural
 from mlpipeline.repo.checkout import Checkout
 from mlpipeline.repo.tree import GitTree
 from mlpipeline.sources.address import Source, source_of
+from mlpipeline.sources.artifacts import Surroundings
 from mlpipeline.sources.known import Known, known_records
 from mlpipeline.sources.read import read
 
@@ -130,9 +132,10 @@ class _Job:
         again = self._incoming(Known(folder=lambda folder: folder not in seen))
         if merge.merge(plan.tree, again).edits or _leaves_half(plan):
             return []
-        changed = self.checkout.changed_files(self._own_folders())
-        inside = (origin for origin in again.origins if origin.is_relative_to(self.checkout.top))
-        return sorted(changed & {origin.relative_to(self.checkout.top).as_posix() for origin in inside})
+        top = self.checkout.top
+        inside = {origin.relative_to(top).as_posix() for origin in again.origins if origin.is_relative_to(top)}
+        changed = self.checkout.changed_files([*self._own_folders(), *_strays(inside)])
+        return sorted(changed & inside)
 
     def _subject(self, merged: Merge) -> str:
         if merged.added:
@@ -144,7 +147,12 @@ class _Job:
         return f"MLflow: choose again, asked by {self.name}"
 
     def _incoming(self, known: Known) -> Incoming:
-        return storable(read(self.source, known, downloads=self.downloads, say=self.say))
+        top = self.checkout.top
+        # MLflow may have run anywhere in the checkout: `mlflow run` and notebooks do so in a folder of their own.
+        around = Surroundings(
+            bases=(top / self.prefix, top, Path.cwd()), searched=(top, Path(self.source.place).parent)
+        )
+        return storable(read(self.source, known, downloads=self.downloads, say=self.say, around=around))
 
     def _known(self, tip: Tree) -> Known:
         if self.source.kind == "folder":
@@ -181,6 +189,15 @@ class _Job:
 
     def _own_folders(self) -> list[str]:
         return [self.prefix + METADATA, self.prefix + ARTIFACTS]
+
+
+def _strays(origins: Iterable[str]) -> set[str]:
+    """Name folders of artifacts that MLflow made below the folder in which it ran, as the history's locations have it.
+
+    Their content is published where these locations lead from the history's root.
+    """
+    found = (re.match(rf".+/{ARTIFACTS}/(?:models/|traces/)?[^/]+/artifacts(?=/)", origin) for origin in origins)
+    return {match[0] for match in found if match}
 
 
 def _leaves_half(plan: Plan) -> bool:

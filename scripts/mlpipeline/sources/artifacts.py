@@ -1,17 +1,64 @@
-"""Find the files of a record on disk, wherever MLflow said it put them; never follows a link."""
+"""Find the files of a record on disk, wherever MLflow said it put them; never follows a link out.
 
+What cannot be read is found out here, by reading its first bytes: whoever publishes the files later must not fail.
+"""
+
+import filecmp
 import os
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+import stat
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from mlpipeline.core.records import Kind
-from mlpipeline.history.paths import LOAD_MARK, artifact_folder, is_gits
+from mlpipeline.history.paths import ARTIFACTS, LOAD_MARK, artifact_folder, is_gits, is_id
+
+SERVED = "mlartifacts"
+"""The folder in which `mlflow server` keeps artifacts unless it is told otherwise."""
+
+POINTER = b"version https://git-lfs.github.com/spec/v1"
+"""How a file begins that Git LFS left in the place of another: https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md"""
+
+DEEPEST = 8
+"""Folders below each other that are searched."""
+
+MOST_FOLDERS = 50_000
+"""Folders that are searched in all: a few seconds."""
+
+_NOT_SEARCHED = frozenset(
+    {".git", ".venv", "venv", "node_modules", "site-packages", "__pycache__", ".tox", ".nox", ".cache"}
+)
+
+_ROOTS = ("mlruns", SERVED, ARTIFACTS)
+"""Folders that MLflow makes with the first artifact that it puts there."""
 
 _NO_ARTIFACTS = (".gitkeep", LOAD_MARK)
-_DRIVE = re.compile(r"/?[A-Za-z]:[\\/]")
+
+_WINDOWS = re.compile(r"/?[A-Za-z]:[\\/]|\\\\")
+_DRIVE = re.compile(r"^/?[A-Za-z]:")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lost:
+    """A file or folder that is left out.
+
+    Attributes:
+        file: where it is.
+        path: its path under the asked prefix.
+        reason: what is the matter with it, as the rest of a sentence.
+        remedy: what to do; empty where nothing need be done.
+        unread: whether it is missed: it should be read and cannot be.
+    """
+
+    file: Path
+    path: str
+    reason: str
+    remedy: str = ""
+    unread: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,87 +67,298 @@ class Found:
 
     Attributes:
         files: by path, with the asked prefix in place of the folder's own.
-        refused: what lies there and is left out, with the rest of a sentence that says why.
+        lost: what lies there and is left out.
     """
 
-    files: dict[str, Path]
-    refused: dict[Path, str]
+    files: Mapping[str, Path] = field(default_factory=dict)
+    lost: Sequence[Lost] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.files or self.lost)
 
 
-def of_record(
-    kind: Kind, record_id: str, *, location: str, home: Path, metadata: Path | None = None, elsewhere: bool = True
-) -> Found:
-    """Find a record's artifacts, as `artifacts/...`; the first place that holds any is taken.
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """Where artifacts may lie besides the folder of their store.
 
-    A folder of its own comes first, for it travels with the record; the location may be that of another machine.
+    Attributes:
+        bases: folders below which the end of a location may lie, such as the checkout and the working directory.
+        searched: folders in which a record's artifacts are searched for if they are nowhere else.
+    """
 
-    Args:
-        kind: the record's kind.
-        record_id: its id.
-        location: where its metadata says they lie, as MLflow wrote it; believed only if it ends in `<id>/artifacts`,
-            as every location that MLflow makes does. A doctored run could otherwise have any folder published.
+    bases: tuple[Path, ...] = ()
+    searched: tuple[Path, ...] = ()
+
+
+NOWHERE = Surroundings()
+"""For a source that stands alone."""
+
+
+@dataclass(kw_only=True)
+class Finder:
+    """Finds the artifacts of the records of one source.
+
+    Attributes:
         home: the folder in which MLflow ran: locations may be relative to it, and a moved store keeps artifacts in it.
-        metadata: the record's own folder in a file store.
+        around: where else they may be.
         elsewhere: whether a place outside of `home` may be looked into.
+        pointers: whether a pointer of Git LFS is taken for the file, as in a tree that holds no other.
     """
-    for place in _places(kind, record_id, location, home, metadata):
-        if elsewhere or place.is_relative_to(home):
-            found = below(place, "artifacts", within=home)
-            files = {path: file for path, file in found.files.items() if file.name not in _NO_ARTIFACTS}
-            if files or found.refused:
-                return Found(files=files, refused=found.refused)
-    return Found(files={}, refused={})
+
+    home: Path
+    around: Surroundings = NOWHERE
+    elsewhere: bool = True
+    pointers: bool = False
+    _found: Mapping[str, list[Path]] | None = None
+
+    def of_record(self, kind: Kind, record_id: str, *, location: str, metadata: Path | None = None) -> Found:
+        """Find a record's artifacts, as `artifacts/...`; the first place that holds any is taken.
+
+        A folder of its own comes first, for it travels with the record; then what its metadata says, as it stands and
+        by its end; then any folder `<id>/artifacts` of the searched ones. Only such a folder is believed, for every
+        location that MLflow makes ends so; a doctored run could otherwise have any folder published.
+
+        Args:
+            kind: the record's kind.
+            record_id: its id.
+            location: where its metadata says they lie, as MLflow wrote it; it may be that of another machine.
+            metadata: the record's own folder in a file store.
+        """
+        for place, within in self._places(kind, record_id, location, metadata):
+            if found := self._at(place, within):
+                return found
+        return self._by_search(record_id) if parts_of(location)[-2:] == (record_id, "artifacts") else Found()
+
+    def has_place_of(self, location: str) -> bool:
+        """Tell whether the folder of all artifacts is here, so that a record of which none are there logged none.
+
+        Without artifacts a record has no folder, and its experiment may have none.
+        """
+        if _split(location).scheme == "mlflow-artifacts":
+            return any(os.path.isdir(base / SERVED) for base in self._all_bases)
+        path, parts = local_path(location), parts_of(location)
+        named = [Path(base, path).parent.parent for base in self._all_bases] if path else []
+        ends = [Path(*parts[start:-2]) for start in range(len(parts) - 3)]
+        folders = {
+            *(folder for experiment in named for folder in _upwards(experiment)),
+            *(base / end for base in self._all_bases for end in ends),
+        }
+        return any(os.path.isdir(folder) for folder in folders)
+
+    @property
+    def _all_bases(self) -> list[Path]:
+        return list(dict.fromkeys((self.home, *self.around.bases))) if self.elsewhere else [self.home]
+
+    def _at(self, place: Path, within: Path) -> Found:
+        found = below(place, "artifacts", within=within, trusted=self._all_bases, pointers=self.pointers)
+        return replace(
+            found, files={path: file for path, file in found.files.items() if file.name not in _NO_ARTIFACTS}
+        )
+
+    def _places(self, kind: Kind, record_id: str, location: str, metadata: Path | None) -> Iterator[tuple[Path, Path]]:
+        """Yield the folders that may hold a record's artifacts, each with that below which no link is followed."""
+        if metadata is not None:
+            yield metadata / "artifacts", self.home
+        yield self.home / artifact_folder(kind, record_id), self.home
+        path, parts = local_path(location), parts_of(location)
+        if parts[-2:] != (record_id, "artifacts"):
+            return
+        named = Path(os.path.normpath(self.home / path)) if path else None
+        if named and (self.elsewhere or named.is_relative_to(self.home)):
+            yield named, self.home
+        for base in self._all_bases:
+            for folder in _ROOTS:
+                yield base.joinpath(folder, *parts), base
+            for start in range(len(parts) - 1):
+                yield base.joinpath(*parts[start:]), base
+
+    def _by_search(self, record_id: str) -> Found:
+        if self._found is None:
+            self._found = _search(self.around.searched)
+        found = {place: each for place in self._found.get(record_id, ()) if (each := self._at(place, place))}
+        if not found:
+            return Found()
+        first, *others = found
+        for other in others:
+            if not _is_same(found[first], found[other]):
+                reason = f"holds other artifacts of {record_id} than {other}; neither was taken"
+                return Found(
+                    lost=[
+                        Lost(file=first, path="artifacts", reason=reason, remedy="Remove the wrong one.", unread=True)
+                    ]
+                )
+        return found[first]
 
 
-def below(folder: Path, prefix: str, *, within: Path) -> Found:
-    """List the regular files below `folder`, in the order of their paths.
+def is_near(location: str) -> bool:
+    """Tell whether a location is a folder of some machine or server's disk, and no store of objects."""
+    return bool(_WINDOWS.match(location)) or _split(location).scheme in ("", "file", "mlflow-artifacts")
+
+
+def local_path(location: str) -> str | None:
+    """Resolve a location to its path on this machine, absolute or relative to where MLflow ran; `None` for others."""
+    if _WINDOWS.match(location):
+        return location if os.name == "nt" else None
+    parts = _split(location)
+    if not parts.scheme:
+        return location or None
+    if parts.scheme != "file" or parts.netloc not in ("", "localhost", "."):
+        return None
+    path = unquote(parts.path)
+    if _WINDOWS.match(path):
+        return path.lstrip("/") if os.name == "nt" else None
+    return path
+
+
+def _split(location: str) -> SplitResult:
+    try:
+        return urlsplit(location)
+    except ValueError:  # such as brackets that are no address of a server
+        return SplitResult("", "", location, "", "")
+
+
+def parts_of(location: str) -> tuple[str, ...]:
+    """Part the path of a near location, without its root, drive and server; none for a store of objects."""
+    if not is_near(location):
+        return ()
+    parts = _split(location)
+    path = location if _WINDOWS.match(location) or not parts.scheme else unquote(parts.path)
+    if _WINDOWS.match(path):
+        path = _DRIVE.sub("", path).replace("\\", "/")
+    found = tuple(part for part in path.split("/") if part not in ("", "."))
+    return () if ".." in found else found
+
+
+def below(folder: Path, prefix: str, *, within: Path, trusted: Iterable[Path] = (), pointers: bool = False) -> Found:
+    """List the regular files below `folder` that can be read, in the order of their paths.
 
     Args:
         folder: where to look; nothing is found where there is none.
         prefix: what stands for `folder` in the paths.
         within: no part of the way from here to `folder` may be a link.
+        trusted: into these folders, the upper part of that way may be one.
+        pointers: whether a pointer of Git LFS is taken for the file.
     """
-    if _crosses_link(folder, within):
-        return Found(files={}, refused={folder: "is reached through a symbolic link; what it holds was left out."})
-    found = Found(files={}, refused={})
-    for at, folders, names in os.walk(folder):
+    if _crosses_link(folder, within, trusted):
+        lost = Lost(file=folder, path=prefix, reason="is reached through a symbolic link")
+        return Found(lost=[lost])
+    files: dict[str, Path] = {}
+    lost_ones: list[Lost] = []
+
+    def named(file: Path) -> str:
+        return prefix if file == folder else f"{prefix}/{file.relative_to(folder).as_posix()}"
+
+    def on_error(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError | NotADirectoryError):
+            file = Path(error.filename)
+            lost_ones.append(unreadable(file, named(file), error))
+
+    for at, folders, names in os.walk(folder, onerror=on_error):
         folders.sort()
-        for name in sorted(names):
+        links = [name for name in folders if os.path.islink(os.path.join(at, name))]
+        for name in sorted([*names, *links]):
             file = Path(at, name)
-            inside = file.relative_to(folder)
-            if file.is_symlink() or not file.is_file():
-                found.refused[file] = "is a symbolic link or no regular file, and was left out."
-            elif any(is_gits(part) for part in inside.parts):
-                found.refused[file] = "has a name that Git keeps for itself, and was left out."
+            lost_one = _checked(file, named(file), pointers=pointers)
+            if lost_one:
+                lost_ones.append(lost_one)
             else:
-                found.files[f"{prefix}/{inside.as_posix()}"] = file
+                files[named(file)] = file
+    return Found(files=files, lost=lost_ones)
+
+
+def unreadable(file: Path, path: str, error: OSError) -> Lost:
+    """Describe a file or folder that this user cannot read."""
+    return Lost(
+        file=file,
+        path=path,
+        reason=f"cannot be read ({error.strerror or error})",
+        remedy="Make it readable for this user, and persist again.",
+        unread=True,
+    )
+
+
+def blocked(folder: Path) -> Lost | None:
+    """Describe a folder that this user cannot list, or in which no file can be opened."""
+    try:
+        os.scandir(folder).close()
+        with suppress(FileNotFoundError):
+            os.lstat(folder / "meta.yaml")
+    except OSError as error:
+        return unreadable(folder, folder.name, error)
+    return None
+
+
+def pointer(file: Path, path: str) -> Lost:
+    """Describe a file that is a pointer of Git LFS."""
+    reason = "is a pointer of Git LFS, not the file itself"
+    return Lost(file=file, path=path, reason=reason, remedy="Run `git lfs pull` first.", unread=True)
+
+
+def _checked(file: Path, path: str, *, pointers: bool) -> Lost | None:
+    """Find out why a file cannot be taken."""
+    try:
+        if not stat.S_ISREG(file.lstat().st_mode):
+            return Lost(file=file, path=path, reason="is a symbolic link or no regular file", unread=True)
+        if any(is_gits(part) for part in path.split("/")):
+            return Lost(file=file, path=path, reason="has a name that Git keeps for itself", unread=True)
+        with file.open("rb") as opened:
+            begins = opened.read(len(POINTER))
+    except OSError as error:
+        return unreadable(file, path, error)
+    return pointer(file, path) if begins == POINTER and not pointers else None
+
+
+def _upwards(experiment: Path) -> Iterator[Path]:
+    """Yield the folders of which one is here if the artifacts of an experiment would be, without the root of all."""
+    folders = [experiment, experiment.parent]
+    if experiment.parent.name in _ROOTS:
+        folders.append(experiment.parent.parent)
+    return (folder for folder in folders if folder != folder.parent)
+
+
+def _search(folders: Iterable[Path]) -> dict[str, list[Path]]:
+    """List the folders `<id>/artifacts` below some folders, by id; follows no link.
+
+    What lies in a folder's own `mlruns/` or `mlflow-artifacts/` is found by its location.
+    """
+    found: dict[str, list[Path]] = defaultdict(list)
+    seen: set[Path] = set()
+    pending = deque((folder, 0) for folder in folders)
+    while pending and len(seen) < MOST_FOLDERS:
+        at, depth = pending.popleft()
+        inside = [] if at in seen else _folders_of(at)
+        seen.add(at)
+        if "artifacts" in inside and is_id(at.name):
+            found[at.name].append(at / "artifacts")
+        elif depth < DEEPEST:
+            passed = _NOT_SEARCHED if depth else _NOT_SEARCHED.union(_ROOTS)
+            pending.extend((at / name, depth + 1) for name in inside if name not in passed)
     return found
 
 
-def _places(kind: Kind, record_id: str, location: str, home: Path, metadata: Path | None) -> Iterator[Path]:
-    if metadata is not None:
-        yield metadata / "artifacts"
-    yield home / artifact_folder(kind, record_id)
-    path = _local_path(location)
-    if path is not None:
-        named = Path(os.path.normpath(home / path))
-        if named.parts[-2:] == (record_id, "artifacts"):
-            yield named
+def _folders_of(folder: Path) -> list[str]:
+    try:
+        with os.scandir(folder) as inside:
+            return sorted(each.name for each in inside if each.is_dir(follow_symlinks=False))
+    except OSError:
+        return []
 
 
-def _local_path(location: str) -> str | None:
-    """Resolve a location to its path on this machine: absolute, or relative to where MLflow ran."""
-    if _DRIVE.match(location):
-        return None if os.name != "nt" else location
-    parts = urlsplit(location)
-    if parts.scheme == "mlflow-artifacts":
-        # `mlflow server` keeps them in this folder unless it is told otherwise.
-        return f"mlartifacts/{unquote(parts.path).lstrip('/')}"
-    if parts.scheme not in ("", "file") or parts.netloc not in ("", "localhost", "."):
-        return None
-    return unquote(parts.path) if parts.scheme else location or None
+def _is_same(one: Found, other: Found) -> bool:
+    same = one.files.keys() == other.files.keys() and not one.lost and not other.lost
+    return same and all(filecmp.cmp(file, other.files[path], shallow=False) for path, file in one.files.items())
 
 
-def _crosses_link(path: Path, within: Path) -> bool:
+def _crosses_link(path: Path, within: Path, trusted: Iterable[Path]) -> bool:
+    """Tell whether a link lies on the way to `path`.
+
+    One above the last two parts, which are `<id>/artifacts`, may lead into a trusted folder, as `mlruns` of a checkout
+    often does.
+    """
     depth = len(path.relative_to(within).parts) if path.is_relative_to(within) else 2
-    return any(part.is_symlink() for part in [path, *path.parents][:depth])
+    for height, part in enumerate([path, *path.parents][:depth]):
+        if os.path.islink(part):
+            target = part.resolve()
+            if height < 2 or not any(target.is_relative_to(folder.resolve()) for folder in trusted):
+                return True
+    return False

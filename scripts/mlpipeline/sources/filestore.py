@@ -5,8 +5,9 @@ MLflow 3.17, and in the stores of MLflow 1 and 2 that it still reads. What can b
 and named in a warning; what cannot is refused by name, and nothing else is held up by it.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mlpipeline.core.documents import load_yaml
@@ -29,95 +30,149 @@ from mlpipeline.history.paths import (
 )
 from mlpipeline.history.stored import ARTIFACT_TAG, LOCATIONS
 from mlpipeline.sources import artifacts
+from mlpipeline.sources.absent import Absences, with_address
+from mlpipeline.sources.artifacts import NOWHERE, Finder, Lost, Surroundings
+from mlpipeline.sources.foreign import is_backup, is_foreign
 from mlpipeline.sources.known import NOTHING, Known
 
 _OWN_ID = {Kind.RUN: ("run_id", "run_uuid"), Kind.LOGGED_MODEL: ("model_id",), Kind.TRACE: ("trace_id", "request_id")}
 """The keys under which a record's description names itself, newest first."""
 
+_NAMED = 5
+"""Folders that a refusal of several names."""
 
-def read(store: Path, known: Known = NOTHING, *, elsewhere: bool = True) -> Incoming:
+
+def read(store: Path, known: Known = NOTHING, *, around: Surroundings = NOWHERE, elsewhere: bool = True) -> Incoming:
     """Read experiments, runs, logged models, traces and registered models of a file store, deleted ones included.
 
     Args:
-        store: the folder, often called `mlruns`.
+        store: the folder, often called `mlruns`; it may be a link.
         known: records that are passed over.
-        elsewhere: whether artifacts may lie outside of the folder that holds the store.
+        around: where artifacts may lie besides the folder that holds the store.
+        elsewhere: whether artifacts may lie outside of the folder that holds the store. A branch's own files may not;
+            and of a branch, a pointer of Git LFS is the file.
 
     Raises:
-        InputError: there is no such folder.
+        InputError: there is no such folder, or it cannot be read.
     """
-    if not store.is_dir():
+    if not os.path.isdir(store):
         raise InputError(
             f"No MLflow runs: the folder '{store}' does not exist.",
             remedy="train first, or name the runs with --source.",
         )
-    reader = _Reader(store=store.absolute(), known=known, elsewhere=elsewhere)
-    for parent in (reader.store, reader.store / TRASH):
-        for folder in sorted(_folders(parent)):
-            if folder not in (reader.store / TRASH, reader.store / REGISTERED_MODELS):
-                reader.read_experiment(folder)
-    for folder in sorted(_folders(reader.store / REGISTERED_MODELS)):
-        reader.read_registered_model(folder)
+    home = store.absolute().parent
+    # Whoever names a link names what it leads to; links inside are not followed.
+    named = store.resolve() if store.is_symlink() else store.absolute()
+    around = replace(around, bases=(home, *around.bases))
+    finder = Finder(home=named.parent, around=around, elsewhere=elsewhere, pointers=not elsewhere)
+    reader = _Reader(store=named, known=known, finder=finder)
+    try:
+        os.scandir(named).close()
+    except OSError as error:
+        raise InputError(
+            f"The folder '{store}' cannot be read: {error.strerror or error}.", remedy="make it readable for this user."
+        ) from error
+    reader.read()
     return Incoming(
         experiments=tuple(sorted(reader.experiments, key=lambda each: (each.name, each.id))),
         records=tuple(sorted(reader.records, key=lambda each: (each.kind, each.id))),
         models=tuple(reader.models),
         refusals=tuple(reader.refusals),
-        warnings=tuple(reader.warnings),
+        warnings=(*reader.warnings, *reader.absences.warnings()),
     )
 
 
 class _MalformedError(Exception):
     """Something that cannot be read; the message says why."""
 
+    remedy = ""
+
+
+class _UnreadError(_MalformedError):
+    """Something that could be read if its file could."""
+
+    def __init__(self, what: str, remedy: str) -> None:
+        super().__init__(what)
+        self.remedy = remedy
+
 
 @dataclass(kw_only=True)
 class _Reader:
     store: Path
     known: Known
-    elsewhere: bool
+    finder: Finder
     experiments: list[Experiment] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
     models: list[RegisteredModel] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    ghosts: list[Path] = field(default_factory=list)
     experiment: str = ""
+
+    def __post_init__(self) -> None:
+        self.absences = Absences(finder=self.finder)
+
+    def read(self) -> None:
+        """Read the experiments, then the registered models."""
+        for parent in (self.store, self.store / TRASH):
+            for folder in self._folders(parent):
+                if folder not in (self.store / TRASH, self.store / REGISTERED_MODELS):
+                    self.read_experiment(folder)
+        for folder in self._folders(self.store / REGISTERED_MODELS):
+            self.read_registered_model(folder)
+        if self.ghosts and not _holds_database(self.store.parent):
+            shown = ", ".join(folder.name for folder in self.ghosts[:_NAMED]) + (
+                ", ..." if self.ghosts[_NAMED:] else ""
+            )
+            reason = f"without meta.yaml hold artifacts alone and are no experiments ({shown}); they were left out."
+            remedy = "If a database has their runs, name it with --source."
+            self.refusals.append(Refusal(where=f"folders of {self.store.name}", reason=reason, remedy=remedy))
 
     def read_experiment(self, folder: Path) -> None:
         """Read an experiment with all it holds."""
-        records = list(_record_folders(folder))
-        if not (folder / "meta.yaml").is_file() and not records:
-            if any(folder.iterdir()):
-                self._refuse(folder, "is no experiment, and was left out.")
-            return
+        if blocked := artifacts.blocked(folder):
+            return self._refuse_all([blocked])
+        records = list(self._record_folders(folder))
+        is_described = os.path.lexists(folder / "meta.yaml")
+        if not is_described and not any(os.path.lexists(record / DESCRIPTIONS[kind]) for kind, record in records):
+            return self._pass_over(folder, records)
         self.experiment = folder.name
-        meta = self._experiment_meta(folder)
+        try:
+            meta = self._experiment_meta(folder)
+        except _UnreadError as error:
+            self._refuse(folder, f"the experiment was left out with all it holds: {error}.", error.remedy)
+            self.experiment = ""
+            return None
         self.experiment = str(meta["name"])
-        found = self._below(folder, *EXPERIMENT_CONTENTS)
-        described = {folder / "meta.yaml"} if (folder / "meta.yaml").is_file() else set()
-        self.experiments.append(
-            Experiment(
-                id=folder.name,
-                name=self.experiment,
-                meta=meta,
-                files=_contents(found),
-                origins=frozenset({*described, *found.values()}),
-            )
+        found, lost = self._below(folder, *EXPERIMENT_CONTENTS)
+        self._refuse_all(lost)
+        described = {folder / "meta.yaml"} if is_described else set()
+        experiment = Experiment(
+            id=folder.name,
+            name=self.experiment,
+            meta=meta,
+            files=_contents(found),
+            origins=frozenset({*described, *found.values()}),
         )
+        self.experiments.append(with_address(experiment))
         for kind, record in records:
             if not self.known.folder(record):
                 self._read_record(kind, record)
         self.experiment = ""
+        return None
 
     def read_registered_model(self, folder: Path) -> None:
         """Read a registered model with its versions and aliases."""
         try:
             meta = _description(folder / "meta.yaml")
             versions = tuple(sorted(self._versions(folder), key=lambda version: version.number))
-            aliases = {path: int(data) for path, data in _aliases(folder, meta).items()}
-        except (_MalformedError, ValueError) as error:
+            aliases = {alias: int(data) for alias, data in self._aliases(folder, meta).items()}
+        except _MalformedError as error:
+            return self._refuse(folder, f"the registered model was left out: {error}.", error.remedy)
+        except ValueError as error:
             return self._refuse(folder, f"the registered model was left out: {error}.")
-        tags = self._below(folder, "tags")
+        tags, lost = self._below(folder, "tags")
+        self._refuse_all(lost)
         small = [file for name in ("meta.yaml", "aliases", "tags") for file in _files(folder / name)]
         inside = [file for version in versions for file in _files(folder / version_folder(version.number))]
         self.models.append(
@@ -132,10 +187,29 @@ class _Reader:
         )
         return None
 
+    def _pass_over(self, folder: Path, records: Sequence[tuple[Kind, Path]]) -> None:
+        """Tell of a folder that is no experiment, and holds no run that says so itself."""
+        if records:
+            for kind, record in records:
+                self._read_record(kind, record)
+        elif _holds_artifacts(folder):
+            self.ghosts.append(folder)
+        elif self._names(folder):
+            self._refuse(folder, "is no experiment, and was left out.")
+
+    def _record_folders(self, experiment: Path) -> Iterator[tuple[Kind, Path]]:
+        """Yield the folders of an experiment that are records, or what is left of them."""
+        for kind, inner in FOLDERS.items():
+            for folder in self._folders(experiment / inner):
+                if not (kind is Kind.RUN and folder.name in RESERVED) and _looks_like_record(kind, folder):
+                    yield kind, folder
+
     def _experiment_meta(self, folder: Path) -> dict[str, object]:
         """Read an experiment's description; where it is lost, its id is its name, so that its runs stay in sight."""
         try:
             meta = _description(folder / "meta.yaml")
+        except _UnreadError:
+            raise
         except _MalformedError as error:
             meta = {}
             self._warn(folder, f"{error}; its runs were stored in an experiment named by its id")
@@ -149,7 +223,7 @@ class _Reader:
         try:
             record = self._record(kind, folder)
         except _MalformedError as error:
-            self._refuse(folder, f"the {kind} was left out: {error}.")
+            self._refuse(folder, f"the {kind} was left out: {error}.", error.remedy)
         else:
             self.records.append(record)
 
@@ -161,24 +235,32 @@ class _Reader:
         own = next((meta[key] for key in _OWN_ID[kind] if meta.get(key)), None)
         if own != folder.name:
             raise _MalformedError(f"its {described.name} belongs to '{own}'")
-        found = self._below(folder, *CONTENTS[kind])
-        logged = artifacts.of_record(
-            kind,
-            folder.name,
-            location=_location(kind, meta, found),
-            home=self.store.parent,
-            metadata=folder,
-            elsewhere=self.elsewhere,
-        )
-        self._refuse_all(logged.refused)
+        found, lost = self._below(folder, *CONTENTS[kind])
+        if unread := next((each for each in lost if each.unread), None):
+            raise _UnreadError(f"its {unread.path} {unread.reason}", unread.remedy)
+        self._refuse_all(lost)
+        small = self._sound(kind, folder, _contents(found))
+        location = _location(kind, meta, small)
+        logged = self.finder.of_record(kind, folder.name, location=location, metadata=folder)
+        self._refuse_all(logged.lost)
+        notes = {} if logged else self._absent(kind, folder, location, meta, small)
         return Record(
             kind=kind,
             id=folder.name,
             experiment=self.experiment,
             meta=meta,
-            files={**self._sound(kind, folder, _contents(found)), **logged.files},
+            files={**notes, **small, **logged.files},
             origins=frozenset({described, *found.values(), *logged.files.values()}),
+            unread=frozenset(each.path for each in logged.lost),
         )
+
+    def _absent(
+        self, kind: Kind, folder: Path, location: str, meta: Mapping[str, object], files: Mapping[str, Content]
+    ) -> dict[str, bytes]:
+        """Note that a record has no artifacts here, unless it never had any: its own folder is where they would be."""
+        own = (folder.parent.name, folder.name, "artifacts")
+        is_here = artifacts.parts_of(location)[-3:] == own
+        return self.absences.note(kind, folder.name, location=location, meta=meta, files=files, is_here=is_here)
 
     def _sound(self, kind: Kind, folder: Path, files: Mapping[str, Content]) -> dict[str, Content]:
         """Repair the metrics among a record's small files."""
@@ -198,94 +280,142 @@ class _Reader:
         return sound
 
     def _versions(self, folder: Path) -> Iterator[ModelVersion]:
-        for version in _folders(folder):
+        for version in self._folders(folder):
             number = version_number(version.name)
             if number is not None:
                 try:
                     meta = _description(version / "meta.yaml")
                 except _MalformedError as error:
-                    self._refuse(version, f"the model version was left out: {error}.")
+                    self._refuse(version, f"the model version was left out: {error}.", error.remedy)
                     continue
-                yield ModelVersion(number=number, meta=meta, files=_contents(self._below(version, "tags")))
+                tags, lost = self._below(version, "tags")
+                self._refuse_all(lost)
+                yield ModelVersion(number=number, meta=meta, files=_contents(tags))
 
-    def _below(self, folder: Path, *names: str) -> dict[str, Path]:
+    def _aliases(self, folder: Path, meta: Mapping[str, object]) -> dict[str, str]:
+        """Read the version of each alias: a file each; MLflow 2 kept them in `meta.yaml` too."""
+        listed = meta.get("aliases")
+        kept = {str(alias): str(version) for alias, version in listed.items()} if isinstance(listed, dict) else {}
+        found, lost = self._below(folder, "aliases")
+        self._refuse_all(lost)
+        files = {
+            path.removeprefix("aliases/"): file.read_text(encoding="utf-8").strip() for path, file in found.items()
+        }
+        return {**kept, **files}
+
+    def _folders(self, parent: Path) -> list[Path]:
+        """List the folders in a folder that MLflow may have made; others are told of."""
+        found: list[Path] = []
+        if parent != self.store and os.path.islink(parent):
+            self._refuse(parent, "is a symbolic link; what it leads to was left out.")
+            return found
+        for name in self._names(parent):
+            folder = parent / name
+            if os.path.islink(folder) and os.path.isdir(folder):
+                if name != METRICS_LINK and not _is_placeholder(folder):
+                    self._refuse(folder, "is a symbolic link; what it leads to was left out.")
+            elif os.path.isdir(folder):
+                found.append(folder)
+        return found
+
+    def _names(self, folder: Path) -> list[str]:
+        """List the names in a folder that a job may have given."""
+        try:
+            return sorted(name for name in os.listdir(folder) if not is_foreign(name))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            self._refuse_all([artifacts.unreadable(folder, folder.name, error)])
+            return []
+
+    def _below(self, folder: Path, *names: str) -> tuple[dict[str, Path], list[Lost]]:
         files: dict[str, Path] = {}
+        lost: list[Lost] = []
         for name in names:
             # Our own link for a folder that is empty in Git; what was logged through it is behind it.
             linked = name == "metrics" and _is_placeholder(folder / name)
             found = artifacts.below(folder / (METRICS_LINK if linked else name), name, within=self.store)
-            self._refuse_all(found.refused)
-            files |= found.files
-        return files
+            files |= {
+                path: file
+                for path, file in found.files.items()
+                if not is_foreign(path) and not is_backup(path, found.files)
+            }
+            lost += [each for each in found.lost if not is_foreign(each.path)]
+        return files, lost
 
-    def _refuse_all(self, refused: Mapping[Path, str]) -> None:
-        for path, reason in refused.items():
-            self._refuse(path, reason)
+    def _refuse_all(self, lost: Sequence[Lost]) -> None:
+        for each in lost:
+            self._refuse(each.file, f"{each.reason}, and was left out.", each.remedy)
 
-    def _refuse(self, path: Path, reason: str) -> None:
-        self.refusals.append(Refusal(where=self._shown(path), reason=reason, experiment=self.experiment))
+    def _refuse(self, path: Path, reason: str, remedy: str = "") -> None:
+        where = self._shown(path)
+        self.refusals.append(Refusal(where=where, reason=reason, remedy=remedy, experiment=self.experiment))
 
     def _warn(self, path: Path, what: str) -> None:
         self.warnings.append(f"{self._shown(path)}: {what}.")
 
     def _shown(self, path: Path) -> str:
-        return path.relative_to(self.store.parent).as_posix() if path.is_relative_to(self.store.parent) else path.name
+        home = self.store.parent
+        return path.relative_to(home).as_posix() if path.is_relative_to(home) else str(path)
 
 
-def _record_folders(experiment: Path) -> Iterator[tuple[Kind, Path]]:
-    """Yield the folders of an experiment that are records, or what is left of them."""
-    for kind, inner in FOLDERS.items():
-        for folder in sorted(_folders(experiment / inner)):
-            if kind is not Kind.RUN or (folder.name not in RESERVED and _looks_like_run(folder)):
-                yield kind, folder
+def _looks_like_record(kind: Kind, folder: Path) -> bool:
+    """Tell whether a folder is a record, or may be one that cannot be read.
+
+    A store whose artifacts lie beside its runs has folders that hold artifacts alone, and are none.
+    """
+    try:
+        return not {DESCRIPTIONS[kind], *CONTENTS[kind]}.isdisjoint(os.listdir(folder))
+    except OSError:
+        return True
 
 
-def _looks_like_run(folder: Path) -> bool:
-    # A file store whose artifacts lie beside its runs has folders that hold artifacts alone, and are none.
-    return any((folder / name).exists() for name in ("meta.yaml", "metrics", "params", "tags"))
+def _holds_artifacts(folder: Path) -> bool:
+    return any(True for inner in ("*", "models/*", "traces/*") for _ in folder.glob(f"{inner}/artifacts"))
+
+
+def _holds_database(folder: Path) -> bool:
+    return any(True for end in ("db", "sqlite", "sqlite3") for _ in folder.glob(f"*.{end}"))
 
 
 def _is_placeholder(metrics: Path) -> bool:
     return metrics.is_symlink() and str(metrics.readlink()) == METRICS_LINK
 
 
-def _aliases(folder: Path, meta: Mapping[str, object]) -> dict[str, str]:
-    """Read the version of each alias: a file each; MLflow 2 kept them in `meta.yaml` too."""
-    listed = meta.get("aliases")
-    kept = {str(alias): str(version) for alias, version in listed.items()} if isinstance(listed, dict) else {}
-    files = {file.name: file.read_text(encoding="utf-8").strip() for file in _files(folder / "aliases")}
-    return {**kept, **files}
-
-
-def _location(kind: Kind, meta: Mapping[str, object], files: Mapping[str, Path]) -> str:
+def _location(kind: Kind, meta: Mapping[str, object], files: Mapping[str, Content]) -> str:
     """Read where a record's artifacts lie, as MLflow wrote it."""
     if kind is not Kind.TRACE:
         return str(meta.get(LOCATIONS[kind]) or "")
     tag = files.get(f"tags/{ARTIFACT_TAG}")
-    return tag.read_text(encoding="utf-8", errors="replace").strip() if tag else ""
+    return tag.decode(errors="replace").strip() if isinstance(tag, bytes) else ""
 
 
 def _contents(files: Mapping[str, Path]) -> dict[str, Content]:
     return {path: file.read_bytes() for path, file in files.items()}
 
 
-def _folders(parent: Path) -> Iterator[Path]:
-    if parent.is_dir() and not parent.is_symlink():
-        yield from (each for each in parent.iterdir() if each.is_dir() and not each.is_symlink())
-
-
 def _files(place: Path) -> Iterator[Path]:
     """Yield the file at `place`, or all regular files below it."""
-    if place.is_file() and not place.is_symlink():
+    if os.path.isfile(place) and not place.is_symlink():
         yield place
     else:
         yield from artifacts.below(place, "", within=place).files.values()
 
 
 def _description(file: Path) -> dict[str, object]:
+    if os.path.islink(file):
+        raise _MalformedError(f"its {file.name} is a symbolic link")
     try:
-        return load_yaml(file.read_bytes())
+        data = file.read_bytes()
     except FileNotFoundError as error:
         raise _MalformedError(f"it has no {file.name}") from error
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        lost = artifacts.unreadable(file, file.name, error)
+        raise _UnreadError(f"its {file.name} {lost.reason}", lost.remedy) from error
+    if data.startswith(artifacts.POINTER):
+        lost = artifacts.pointer(file, file.name)
+        raise _UnreadError(f"its {file.name} {lost.reason}", lost.remedy)
+    try:
+        return load_yaml(data)
+    except ValueError as error:
         raise _MalformedError(f"its {file.name} is {error}") from error

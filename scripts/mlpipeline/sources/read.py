@@ -7,11 +7,19 @@ from mlpipeline.core.errors import UnknownSchemaError
 from mlpipeline.core.records import Incoming
 from mlpipeline.sources import filestore
 from mlpipeline.sources.address import Source
+from mlpipeline.sources.artifacts import NOWHERE, Surroundings
 from mlpipeline.sources.known import Known
 from mlpipeline.sources.sqlite import reader as sqlite
 
 
-def read(source: Source, known: Known, *, downloads: Path, say: Callable[[str], None]) -> Incoming:
+def read(
+    source: Source,
+    known: Known,
+    *,
+    downloads: Path,
+    say: Callable[[str], None],
+    around: Surroundings = NOWHERE,
+) -> Incoming:
     """Read all that a source holds.
 
     Args:
@@ -19,6 +27,7 @@ def read(source: Source, known: Known, *, downloads: Path, say: Callable[[str], 
         known: records that are passed over.
         downloads: where artifacts of a server are kept until they are published.
         say: shows a line of progress.
+        around: where artifacts may lie besides the folder of the source.
 
     Raises:
         InputError: the source cannot be read.
@@ -27,27 +36,24 @@ def read(source: Source, known: Known, *, downloads: Path, say: Callable[[str], 
     place = Path(source.place).absolute()
     match source.kind:
         case "folder":
-            return filestore.read(place, known)
+            return filestore.read(place, known, around=around)
         case "database":
             try:
-                return sqlite.read(place, known)
+                return sqlite.read(place, known, around=around)
             except UnknownSchemaError as error:
-                return _read_by_mlflow(f"sqlite:///{place}", known, error, downloads, say)
+                say(f"{error.what} MLflow itself is asked.")
+                try:
+                    return _read_by_mlflow(f"sqlite:///{place}", known, downloads=downloads, say=say, around=around)
+                except ImportError:
+                    raise error from None
         case "server":
-            # Late: not every job has a server, nor MLflow.
-            from mlpipeline.sources.client import reader as client
-
-            return client.read(source.place, downloads=downloads, known=known, say=say)
+            return _read_by_mlflow(source.place, known, downloads=downloads, say=say, around=around)
 
 
 def _read_by_mlflow(
-    uri: str, known: Known, error: UnknownSchemaError, downloads: Path, say: Callable[[str], None]
+    uri: str, known: Known, *, downloads: Path, say: Callable[[str], None], around: Surroundings
 ) -> Incoming:
-    """Read a database that is newer than we know by the MLflow that wrote it, where that is installed."""
+    # Late: not every job has a server, nor MLflow.
     from mlpipeline.sources.client import reader as client
 
-    say(f"{error.what} MLflow itself is asked.")
-    try:
-        return client.read(uri, downloads=downloads, known=known, say=say)
-    except ImportError:
-        raise error from None
+    return client.read(uri, downloads=downloads, known=known, say=say, around=around)

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from mlpipeline.core.errors import MissingDependencyError
+from mlpipeline.core.records import ADDRESS_TAG
 from sources.client.tracking import RUN, Tracking, below, one_run, read, record, stub, text
 
 
@@ -176,6 +177,8 @@ def test_artifacts_on_the_servers_own_disk_are_read_if_they_are_here(tmp_path: P
         (folder / "a.txt").write_bytes(b"here")
         near = read(uri, tmp_path / "downloads")
 
-    assert "1 record may have artifacts in folders that this machine does not have" in far.warnings[0]
+    assert f"1 run was stored without artifacts, which were not found ({folder.parent.parent})" in far.warnings[0]
+    assert "Read them on the server's own machine" in far.warnings[0]
+    assert far.records[0].files[f"tags/{ADDRESS_TAG}"] == str(folder).encode()
     assert near.warnings == ()
     assert near.records[0].files["artifacts/a.txt"] == folder / "a.txt"

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from mlpipeline.core.documents import load_yaml
-from mlpipeline.core.records import Incoming, Kind, Record
+from mlpipeline.core.records import NOTES, Incoming, Kind, Record
 
 FOLDER = Path(__file__).parent / "databases"
 VERSIONS = sorted(file.name.removeprefix("mlflow-").removesuffix(".db.gz") for file in FOLDER.glob("*.db.gz"))
@@ -42,11 +42,11 @@ def named(incoming: Incoming, name: str, kind: Kind = Kind.RUN) -> Record:
 
 
 def small(files: Mapping[str, object], folder: str) -> dict[str, str]:
-    """Texts of the files of one folder, by name."""
+    """Texts of the files of one folder that MLflow wrote, by name."""
     return {
         path.removeprefix(f"{folder}/"): content.decode()
         for path, content in files.items()
-        if path.startswith(f"{folder}/") and isinstance(content, bytes)
+        if path.startswith(f"{folder}/") and isinstance(content, bytes) and path not in NOTES
     }
 
 

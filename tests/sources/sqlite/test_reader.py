@@ -15,8 +15,9 @@ import pytest
 
 from mlpipeline.core.documents import dump_yaml
 from mlpipeline.core.errors import InputError
-from mlpipeline.core.records import Incoming, Kind, Record
+from mlpipeline.core.records import ADDRESS_TAG, NOTES, Incoming, Kind, Record
 from mlpipeline.history.paths import DESCRIPTIONS, FOLDERS
+from mlpipeline.sources.artifacts import Finder
 from mlpipeline.sources.client import reader as client
 from mlpipeline.sources.known import Known
 from mlpipeline.sources.sqlite import reader as sqlite
@@ -189,7 +190,9 @@ class TestStory:
         assert listed.keys() == {record.id for record in records}
         for record in records:
             cheap = ("tags/", "request_metadata/", "assessments/")
-            files = {path: content for path, content in record.files.items() if path.startswith(cheap)}
+            files = {
+                path: content for path, content in record.files.items() if path.startswith(cheap) and path not in NOTES
+            }
             assert listed[record.id] == replace(record, files=files)
 
 
@@ -306,7 +309,8 @@ def write_store(incoming: Incoming, store: Path) -> None:
     for record in incoming.records:
         folder = homes[record.experiment] / ids[record.experiment] / FOLDERS[record.kind] / record.id
         own = {"tags/mlflow.artifactLocation": (folder / "artifacts").as_uri().encode()}
-        files = {**record.files, **(own if record.kind is Kind.TRACE else {})}
+        logged = {path: content for path, content in record.files.items() if path not in NOTES}
+        files = {**logged, **(own if record.kind is Kind.TRACE else {})}
         write(folder, DESCRIPTIONS[record.kind], record.meta, files)
         for name in ("metrics", "params", "artifacts"):
             (folder / name).mkdir(exist_ok=True)
@@ -408,9 +412,9 @@ class TestWriteAheadLog:
         read, modes = sqlite._read, []
         writer = sqlite3.connect(logged, isolation_level=None)
 
-        def interrupted(database: Path, mode: str, known: Known) -> Incoming:
+        def interrupted(database: Path, mode: str, known: Known, finder: Finder) -> Incoming:
             modes.append(mode)
-            incoming = read(database, mode, known)
+            incoming = read(database, mode, known, finder)
             if len(modes) == 1:
                 writer.execute("UPDATE tags SET value = 'new' WHERE key = 'team'")
             return incoming
@@ -468,10 +472,8 @@ class TestLeftOut:
     def test_spans_that_were_archived(self, newest: Path) -> None:
         change(newest, "UPDATE spans SET content = ''")
 
-        assert (
-            "1 trace was stored without artifacts, which are not on this disk (local folders)."
-            in sqlite.read(newest).warnings
-        )
+        [told] = [each for each in sqlite.read(newest).warnings if "trace" in each]
+        assert told.startswith("1 trace was stored without artifacts, which were not found (")
 
 
 class TestArtifacts:
@@ -491,6 +493,7 @@ class TestArtifacts:
         run = winner_id(newest)
         log = self.put(newest.parent / "mlruns" / "1" / run / "artifacts" / "log.txt")
         mlmodel = self.put(newest.parent / "mlruns" / "1" / "models" / model / "artifacts" / "MLmodel")
+        (newest.parent / "mlruns" / "2").mkdir()
 
         incoming = sqlite.read(newest)
 
@@ -506,15 +509,20 @@ class TestArtifacts:
         incoming = sqlite.read(newest)
 
         assert named(incoming, "winner").files["artifacts/log.txt"] == log
-        assert not [each for each in incoming.warnings if "run" in each]
+        assert not [each for each in incoming.warnings if " runs " in each]
 
     @pytest.mark.parametrize("scheme", ["s3", "mlflow-artifacts"])
     def test_out_of_reach(self, scheme: str, newest: Path) -> None:
         change(newest, "UPDATE runs SET artifact_uri = :scheme || '://b/' || run_uuid || '/artifacts'", scheme=scheme)
 
-        warnings = sqlite.read(newest).warnings
+        incoming = sqlite.read(newest)
 
-        assert f"6 runs were stored without artifacts, which are not on this disk ({scheme}: locations)." in warnings
+        [told] = [each for each in incoming.warnings if each.startswith("6 runs")]
+        assert told.startswith("6 runs were stored without artifacts, which ")
+        assert f"{scheme}://b" in told
+        assert winner_id(newest) in told
+        winner = named(incoming, "winner")
+        assert winner.files[f"tags/{ADDRESS_TAG}"] == f"{scheme}://b/{winner.id}/artifacts".encode()
 
     def test_links_are_not_followed(self, newest: Path) -> None:
         run = winner_id(newest)

@@ -16,12 +16,9 @@ from urllib.parse import quote, urlsplit
 
 from mlpipeline.core.credentials import without_credentials
 from mlpipeline.core.errors import InputError, MissingDependencyError
-from mlpipeline.core.records import (
-    Kind,
-)
+from mlpipeline.core.records import Kind
 from mlpipeline.history.paths import LOAD_MARK, is_unsafe
-from mlpipeline.sources import artifacts
-from mlpipeline.sources.client.connect import DATABASE
+from mlpipeline.sources.artifacts import Finder, Found
 from mlpipeline.sources.client.errors import UnfitError, is_out_of_reach, stopped, words
 from mlpipeline.sources.client.meta import Entity
 
@@ -47,10 +44,19 @@ class ArtifactsPlace:
 
 @dataclass(frozen=True, kw_only=True)
 class Fetched:
-    """A record's artifacts on this machine, and why others are not among them, by path."""
+    """A record's artifacts on this machine.
+
+    Attributes:
+        files: by path.
+        refused: why others are not among them, by name.
+        unread: those of them that are missed, by path.
+        is_here: whether all would be found here.
+    """
 
     files: dict[str, Path]
     refused: dict[str, str]
+    unread: frozenset[str] = frozenset()
+    is_here: bool = True
 
 
 @dataclass(kw_only=True)
@@ -64,16 +70,14 @@ class Fetcher:
         uri: the source.
         tracking_uri: the source as MLflow's client has it.
         folder: where to.
-        home: the folder to which relative locations are relative.
-        missing_folders: folders that this machine does not have.
+        finder: finds those that lie on this machine's own disk.
         size: bytes that were fetched.
     """
 
     uri: str
     tracking_uri: str
     folder: Path
-    home: Path
-    missing_folders: list[str] = field(default_factory=list)
+    finder: Finder
     size: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -91,22 +95,20 @@ class Fetcher:
         unsafe: list[str] = []
         if not is_local or where.spans:
             unsafe = self._update(folder, "" if is_local else where.location, where)
-        places = [(str(folder / "artifacts"), self.folder)]
+        found = Finder(home=self.folder).of_record(kind, record_id, location=str(folder / "artifacts"))
+        on_disk = Found()
         if is_local and where.location:
-            places.insert(0, (where.location, self.home))
-            self._look_for(kind, self.home / urlsplit(where.location).path, where.location)
-        fetched = Fetched(files={}, refused=dict.fromkeys(unsafe, "this is no path that stays in its folder."))
-        for location, home in places:
-            found = artifacts.of_record(kind, record_id, location=location, home=home)
-            fetched.files.update(found.files)
-            fetched.refused.update({path.name: reason for path, reason in found.refused.items()})
-        return fetched
-
-    def _look_for(self, kind: Kind, folder: Path, location: str) -> None:
-        # Without artifacts a run has no folder, and its experiment may have none; the place of all must be there.
-        root = folder if kind is Kind.LOGGED_MODEL else folder.parent.parent.parent
-        if not root.is_dir() and (kind is Kind.LOGGED_MODEL or not DATABASE.match(self.uri)):
-            self.missing_folders.append(location)
+            on_disk = self.finder.of_record(kind, record_id, location=where.location)
+        lost = [*on_disk.lost, *found.lost]
+        return Fetched(
+            files={**on_disk.files, **found.files},
+            refused={
+                **dict.fromkeys(unsafe, "this is no path that stays in its folder."),
+                **{each.file.name: f"{each.reason}, and was left out." for each in lost},
+            },
+            unread=frozenset(each.path for each in lost),
+            is_here=not is_local or bool(on_disk or found),
+        )
 
     def _check_place(self, location: str, record_id: str) -> None:
         """Refuse a place that would have this machine publish what it may read, or show its login to others."""
@@ -204,4 +206,4 @@ def _put(file: Path, data: bytes) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     partial_file = file.with_name(f"{file.name}.partial")
     partial_file.write_bytes(data)
-    os.replace(partial_file, file)  # noqa: PTH105 - what Path.replace does, by the name that says atomic
+    os.replace(partial_file, file)

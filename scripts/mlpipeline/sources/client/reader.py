@@ -5,7 +5,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -24,6 +24,8 @@ from mlpipeline.history.metrics import sound_metric
 from mlpipeline.history.paths import is_id, is_unsafe
 from mlpipeline.history.stored import ARTIFACT_TAG
 from mlpipeline.sources import shapes
+from mlpipeline.sources.absent import Absences
+from mlpipeline.sources.artifacts import NOWHERE, Finder, Surroundings
 from mlpipeline.sources.client.connect import ASKING, PROBE, READING, bounded, connect, quiet, working_folder
 from mlpipeline.sources.client.download import ArtifactsPlace, Fetcher
 from mlpipeline.sources.client.errors import (
@@ -76,6 +78,8 @@ _UNSUPPORTED_IN_EXPERIMENTS = {"scorer": "list_scorers", "review queue": "list_r
 Label schemas are not asked for: a server makes one as soon as they are.
 """
 
+_SERVER_REMEDY = "Read them on the server's own machine, or let the server proxy its artifacts."
+
 _SPANS_OF_STORE = ("TRACKING_STORE", "ARCHIVE_REPO")
 
 
@@ -85,6 +89,7 @@ def read(
     downloads: Path,
     known: Known = NOTHING,
     say: Callable[[str], None],
+    around: Surroundings = NOWHERE,
 ) -> Incoming:
     """All that a server or a database holds and a file store can hold, the deleted included.
 
@@ -94,6 +99,7 @@ def read(
         downloads: a folder for artifacts. What an earlier call has completed there is not fetched again.
         known: records that are passed over.
         say: shows a line of progress.
+        around: where artifacts on this machine may lie besides the folder in which MLflow ran.
 
     Raises:
         InputError: there is no such server, it rejects the credentials, or it stopped answering.
@@ -104,9 +110,8 @@ def read(
     with quiet():
         with bounded(PROBE):
             client = connect(uri, downloads)
-        fetcher = Fetcher(
-            uri=uri, tracking_uri=client.tracking_uri, folder=downloads.absolute(), home=working_folder(uri)
-        )
+        finder = Finder(home=working_folder(uri), around=around)
+        fetcher = Fetcher(uri=uri, tracking_uri=client.tracking_uri, folder=downloads.absolute(), finder=finder)
         reader = _Reader(uri=uri, client=client, fetcher=fetcher, known=known, say=say)
         with bounded(READING):
             reader.read()
@@ -133,6 +138,9 @@ class _Reader:
     listed: set[str] = field(default_factory=set)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def __post_init__(self) -> None:
+        self.absences = Absences(finder=self.fetcher.finder, remedy=_SERVER_REMEDY)
+
     def read(self) -> None:
         """Read the experiments with what they hold, then the registry."""
         for experiment in paged(partial(self.client.search_experiments, view_type=all_stages(), max_results=PAGE)):
@@ -142,20 +150,13 @@ class _Reader:
 
     def incoming(self) -> Incoming:
         """What was read, in an order that does not depend on which thread was faster."""
-        if missing := self.fetcher.missing_folders:
-            count = len(missing)
-            self.warnings.append(
-                f"{count} {'record' if count == 1 else 'records'} may have artifacts in folders that this machine does"
-                f" not have, such as {min(missing)}; they were stored without any. Read them on the server's own"
-                " machine, or let the server proxy its artifacts."
-            )
         found = sorted(self.experiments.values(), key=lambda each: (each.name, each.experiment_id))
         return Incoming(
             experiments=tuple(self._experiment(each) for each in found),
             records=tuple(sorted(self.records, key=lambda each: (each.kind, each.id))),
             models=tuple(sorted(self.models, key=lambda each: each.name)),
             refusals=tuple(sorted(self.refusals, key=str)),
-            warnings=tuple(sorted(self.warnings)),
+            warnings=tuple(sorted([*self.warnings, *self.absences.warnings()])),
         )
 
     def count_what_stays(self) -> None:
@@ -262,15 +263,9 @@ class _Reader:
         finished = info.status not in ("RUNNING", "SCHEDULED")
         location = info.artifact_uri or ""
         place = ArtifactsPlace(location=location, state=f"{info.status} {info.end_time} {location}" if finished else "")
-        return Record(
-            kind=Kind.RUN,
-            id=run_id,
-            experiment=experiment,
-            meta=run_meta(info),
-            files={
-                **self._fit(where, small | self._sound(Kind.RUN, where, metrics), experiment),
-                **self._artifacts(Kind.RUN, run_id, experiment, where=place),
-            },
+        files = self._fit(where, small | self._sound(Kind.RUN, where, metrics), experiment)
+        return self._with_artifacts(
+            Record(kind=Kind.RUN, id=run_id, experiment=experiment, meta=run_meta(info), files=files), place
         )
 
     def _inputs(self, run: Entity) -> dict[str, bytes]:
@@ -302,15 +297,9 @@ class _Reader:
         location = model.artifact_location or ""
         state = f"{meta['status']} {model.last_updated_timestamp} {location}"
         place = ArtifactsPlace(location=location, state="" if meta["status"] == MODEL_PENDING else state)
-        return Record(
-            kind=Kind.LOGGED_MODEL,
-            id=model.model_id,
-            experiment=experiment,
-            meta=meta,
-            files={
-                **self._fit(where, small | self._sound(Kind.LOGGED_MODEL, where, metrics), experiment),
-                **self._artifacts(Kind.LOGGED_MODEL, model.model_id, experiment, where=place),
-            },
+        files = self._fit(where, small | self._sound(Kind.LOGGED_MODEL, where, metrics), experiment)
+        return self._with_artifacts(
+            Record(kind=Kind.LOGGED_MODEL, id=model.model_id, experiment=experiment, meta=meta, files=files), place
         )
 
     def _trace(self, trace: Entity, experiment: str) -> Record:
@@ -329,15 +318,9 @@ class _Reader:
             state="" if meta.get("state") == "IN_PROGRESS" else state,
             spans=partial(self._spans, info.trace_id) if in_store else None,
         )
-        return Record(
-            kind=Kind.TRACE,
-            id=info.trace_id,
-            experiment=experiment,
-            meta=meta,
-            files={
-                **self._fit(where, small, experiment),
-                **self._artifacts(Kind.TRACE, info.trace_id, experiment, where=place),
-            },
+        files = self._fit(where, small, experiment)
+        return self._with_artifacts(
+            Record(kind=Kind.TRACE, id=info.trace_id, experiment=experiment, meta=meta, files=files), place
         )
 
     def _spans(self, trace_id: str) -> bytes:
@@ -367,12 +350,18 @@ class _Reader:
     def _refuse(self, where: str, reason: str, experiment: str = "") -> None:
         self.refusals.append(Refusal(where=where, reason=reason, experiment=experiment))
 
-    def _artifacts(self, kind: Kind, record_id: str, experiment: str, *, where: ArtifactsPlace) -> dict[str, Path]:
-        """A record's `artifacts/...`; those that cannot be stored are refused by name."""
-        found = self.fetcher.fetch(kind, record_id, where)
+    def _with_artifacts(self, record: Record, where: ArtifactsPlace) -> Record:
+        """Add a record's `artifacts/...`; those that cannot be stored are refused by name."""
+        found = self.fetcher.fetch(record.kind, record.id, where)
         for path, reason in found.refused.items():
-            self._refuse(f"artifact '{path}' of {kind} {record_id}", reason, experiment)
-        return found.files
+            self._refuse(f"artifact '{path}' of {record.kind} {record.id}", reason, record.experiment)
+        notes: dict[str, bytes] = {}
+        if not found.is_here:
+            with self.lock:
+                notes = self.absences.note(
+                    record.kind, record.id, location=where.location, meta=record.meta, files=record.files
+                )
+        return replace(record, files={**notes, **record.files, **found.files}, unread=found.unread)
 
     def _read_registry(self) -> None:
         from mlflow.exceptions import MlflowException

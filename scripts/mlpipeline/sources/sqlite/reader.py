@@ -5,10 +5,10 @@ store has no place for is refused by kind, with a count; what cannot be read is 
 held up by it.
 """
 
-import re
+import os
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,7 +18,6 @@ from mlpipeline.core.documents import dump_yaml
 from mlpipeline.core.edits import Content
 from mlpipeline.core.errors import InputError
 from mlpipeline.core.records import (
-    MODEL_READY,
     Experiment,
     Incoming,
     Kind,
@@ -28,7 +27,9 @@ from mlpipeline.core.records import (
     RegisteredModel,
 )
 from mlpipeline.history.paths import FOLDERS, METADATA, RESERVED, is_id, is_unsafe
-from mlpipeline.sources import artifacts, shapes
+from mlpipeline.sources import shapes
+from mlpipeline.sources.absent import Absences, with_address
+from mlpipeline.sources.artifacts import NOWHERE, Finder, Found, Surroundings
 from mlpipeline.sources.known import NOTHING, Known
 from mlpipeline.sources.sqlite.rows import (
     ASSESSMENT,
@@ -72,35 +73,33 @@ from mlpipeline.sources.sqlite.schema import (
 
 _DELETED_VERSION = "Deleted_Internal"
 
-_REMOTE = re.compile(r"(?!file:)([A-Za-z][A-Za-z0-9+.-]+):")
 
-_SERVED = "mlflow-artifacts"
-
-
-def read(database: Path, known: Known = NOTHING) -> Incoming:
+def read(database: Path, known: Known = NOTHING, *, around: Surroundings = NOWHERE) -> Incoming:
     """Read experiments, runs, logged models, traces and registered models of a database, deleted ones included.
 
     Args:
         database: the file, often called `mlflow.db`.
             Artifacts are looked for in the `mlruns/` or `mlartifacts/` beside it.
         known: records that are passed over.
+        around: where artifacts may lie besides the folder of the database.
 
     Raises:
         InputError: there is no such file, it is no MLflow database, it is damaged, or another process keeps it locked.
         UnknownSchemaError: its schema is not one that we know; MLflow itself may be able to read it.
     """
-    if not database.is_file():
+    if not os.path.isfile(database):
         raise InputError(
             f"No MLflow runs: the database '{database}' does not exist.",
             remedy="train first, or name the runs with --source.",
         )
+    finder = Finder(home=database.absolute().parent, around=around)
     try:
         stamp = _idle_stamp(database)
         if stamp is not None:
-            incoming = _read(database, "mode=ro&immutable=1", known)
+            incoming = _read(database, "mode=ro&immutable=1", known, finder)
             if _idle_stamp(database) == stamp:
                 return incoming
-        return _read(database, "mode=ro", known)
+        return _read(database, "mode=ro", known, finder)
     except (sqlite3.Error, OSError) as error:
         raise _unreadable(database, error) from error
 
@@ -118,16 +117,14 @@ def _idle_stamp(database: Path) -> tuple[int, int] | None:
     return state.st_mtime_ns, state.st_size
 
 
-def _read(database: Path, mode: str, known: Known) -> Incoming:
+def _read(database: Path, mode: str, known: Known, finder: Finder) -> Incoming:
     address = f"{database.absolute().as_uri()}?{mode}"
     with closing(sqlite3.connect(address, uri=True, timeout=PATIENCE, isolation_level=None)) as connection:
         connection.row_factory = sqlite3.Row
         connection.text_factory = partial(str, encoding="utf-8", errors="replace")
         connection.execute("PRAGMA temp_store = MEMORY")
         connection.execute("BEGIN")  # all that is read is the state of one moment
-        return _Reader(
-            tables=checked_tables(connection, database), home=database.absolute().parent, known=known
-        ).incoming()
+        return _Reader(tables=checked_tables(connection, database), finder=finder, known=known).incoming()
 
 
 def _unreadable(database: Path, error: sqlite3.Error | OSError) -> InputError:
@@ -155,11 +152,10 @@ class _Reader:
         foreign: what to call each experiment of another workspace, by id.
         unsupported: how much was left out, by what it is.
         foreign_records: how many records the experiments of other workspaces have.
-        without_artifacts: how many records have no artifacts here, by kind and by where they keep them.
     """
 
     tables: Tables
-    home: Path
+    finder: Finder
     known: Known
     names: dict[object, str] = field(default_factory=dict)
     foreign: dict[object, str] = field(default_factory=dict)
@@ -169,7 +165,9 @@ class _Reader:
     refusals: list[Refusal] = field(default_factory=list)
     unsupported: Counter[str] = field(default_factory=Counter)
     foreign_records: Counter[object] = field(default_factory=Counter)
-    without_artifacts: Counter[tuple[Kind, str]] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self.absences = Absences(finder=self.finder)
 
     def incoming(self) -> Incoming:
         """Read all of it."""
@@ -184,7 +182,7 @@ class _Reader:
             records=tuple(sorted(self.records, key=lambda each: (each.kind, each.id))),
             models=tuple(sorted(self.models, key=lambda each: each.name)),
             refusals=tuple(self.refusals),
-            warnings=tuple(self._warnings()),
+            warnings=tuple(self.absences.warnings()),
         )
 
     def _read_experiments(self) -> None:
@@ -201,7 +199,8 @@ class _Reader:
                 continue
             self.names[key] = name
             stored = self._fit(files[key], f"experiment '{name}'", name)
-            self.experiments.append(Experiment(id=str(key), name=name, meta=experiment_meta(row, name), files=stored))
+            experiment = Experiment(id=str(key), name=name, meta=experiment_meta(row, name), files=stored)
+            self.experiments.append(with_address(experiment))
 
     def _read_runs(self) -> None:
         select = self.tables.select
@@ -393,31 +392,38 @@ class _Reader:
         except MalformedError as error:
             return self._refuse(where, f"{left_out}: {error}.", name)
         logged = self._artifacts(kind, row, identifier, described)
-        files = {**logged, **self._fit(described.files, where, name)}
-        self.records.append(Record(kind=kind, id=identifier, experiment=name, meta=described.meta, files=files))
+        small = self._fit(described.files, where, name)
+        if not logged and "artifacts/traces.json" not in described.files:
+            small |= self.absences.note(
+                kind, identifier, location=described.location, meta=described.meta, files=described.files
+            )
+        record = Record(
+            kind=kind,
+            id=identifier,
+            experiment=name,
+            meta=described.meta,
+            files={**logged.files, **small},
+            unread=frozenset(each.path for each in logged.lost),
+        )
+        self.records.append(record)
         return None
 
-    def _artifacts(self, kind: Kind, row: sqlite3.Row, identifier: str, described: Described) -> dict[str, Path]:
-        """A record's artifacts on disk; where none are and some might be, that is noted for a warning."""
-        experiment, location = row["experiment_id"], described.location
-        found = artifacts.of_record(
+    def _artifacts(self, kind: Kind, row: sqlite3.Row, identifier: str, described: Described) -> Found:
+        """Find a record's artifacts on disk."""
+        experiment, home = row["experiment_id"], self.finder.home
+        found = self.finder.of_record(
             kind,
             identifier,
-            location=location,
-            home=self.home,
-            metadata=self.home / METADATA / str(experiment) / f"{FOLDERS[kind]}{identifier}",
+            location=described.location,
+            metadata=home / METADATA / str(experiment) / f"{FOLDERS[kind]}{identifier}",
         )
-        for path, reason in found.refused.items():
-            shown = path.relative_to(self.home) if path.is_relative_to(self.home) else path
-            self._refuse(shown.as_posix(), reason, self.names[experiment])
-        if not found.files and not found.refused and "artifacts/traces.json" not in described.files:
-            remote = _REMOTE.match(location)
-            # A server's own folder that is here holds all that the server was given.
-            if remote and not (remote[1] == _SERVED and (self.home / "mlartifacts").is_dir()):
-                self.without_artifacts[kind, f"{remote[1]}: locations"] += 1
-            elif _must_have_artifacts(kind, described.meta):
-                self.without_artifacts[kind, "local folders"] += 1
-        return found.files
+        for lost in found.lost:
+            shown = lost.file.relative_to(home) if lost.file.is_relative_to(home) else lost.file
+            where, reason = shown.as_posix(), f"{lost.reason}, and was left out."
+            self.refusals.append(
+                Refusal(where=where, reason=reason, remedy=lost.remedy, experiment=self.names[experiment])
+            )
+        return found
 
     def _fit(self, files: Small, where: str, experiment: str = "") -> dict[str, Content]:
         """Those of `files` that a folder can hold; the others are refused by name."""
@@ -441,17 +447,5 @@ class _Reader:
             lost = f"was left out with all it holds ({self.foreign_records[experiment]} runs, logged models and traces)"
             self._refuse(where, f"{lost}: a history holds the workspace '{WORKSPACE}' alone.")
 
-    def _warnings(self) -> Iterator[str]:
-        for (kind, place), count in self.without_artifacts.items():
-            some = f"1 {kind} was" if count == 1 else f"{count} {kind}s were"
-            yield f"{some} stored without artifacts, which are not on this disk ({place})."
-
     def _refuse(self, where: str, reason: str, experiment: str = "") -> None:
         self.refusals.append(Refusal(where=where, reason=reason, experiment=experiment))
-
-
-def _must_have_artifacts(kind: Kind, meta: Mapping[str, object]) -> bool:
-    """Whether MLflow never makes such a record without artifacts; runs often have none."""
-    if kind is Kind.LOGGED_MODEL:
-        return meta["status"] == MODEL_READY
-    return kind is Kind.TRACE and meta["state"] != "IN_PROGRESS"
