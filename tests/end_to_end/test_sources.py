@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from support.gitrepo import clone, git, make_origin
+from support.mlstore import put, write_run
 from support.processes import PROGRAMS, SCRIPTS, python
 
 TRAIN = PROGRAMS / "train_by_default.py"
@@ -59,3 +60,20 @@ def test_a_tracking_server(job: Path, tmp_path: Path, serving: Callable[..., Abs
         python(clone(tmp_path / "origin.git", tmp_path / "c"), OPEN, MLFLOW_ALLOW_FILE_STORE="true").stdout
     )
     assert sorted(opened["loaded"]) == opened["versions"] == [1.0, 2.0]
+
+
+def test_names_that_mlflow_refuses(job: Path, tmp_path: Path) -> None:
+    """One such name makes MLflow fail the experiment; stored, it opens."""
+    store = tmp_path / "training/mlruns"
+    bad = write_run(store, model=None)
+    write_run(store, model=None)
+    for name in ("metrics/MAP@10", "metrics/val/loss=1.3", "params/lr[0]", "tags/owner(s)"):
+        put(store / "123456789012345678" / bad / name, b"1 0.5 0\n" if name.startswith("metrics") else b"1")
+
+    told = json.loads(
+        python(job, str(SCRIPTS / "persist.py"), "--source", str(store), "--fail-on-error", "--json").stdout
+    )
+
+    assert (told["status"], told["runs_added"]) == ("persisted", 2)
+    copy = clone(tmp_path / "origin.git", tmp_path / "c")
+    assert bad in python(copy, PROGRAMS / "list_runs.py", "file:./mlruns", MLFLOW_ALLOW_FILE_STORE="true").stdout
