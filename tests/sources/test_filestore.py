@@ -383,9 +383,19 @@ class TestAbsent:
         (store / EXPERIMENT / GOOD / "outputs").rename(store.parent / "outputs")
         model = write_model(store, run_id="c" * 32, experiment_id=EXPERIMENT, model=b"", created=1)
         (store / EXPERIMENT / "models" / model / "artifacts").rename(store.parent / "artifacts")
+        (store / EXPERIMENT / ("c" * 32) / "outputs").rename(store.parent / "outputs of no run")
 
         one, other = filestore.read(store).warnings
 
         assert (one.split(" was ")[0], other.split(" was ")[0]) == ("1 logged model", "1 run")
         assert model in one
         assert GOOD in other
+
+    def test_a_logged_model_that_is_not_in_the_store_is(self, store: Path) -> None:
+        [output] = (store / EXPERIMENT / GOOD / "outputs").iterdir()
+        (store / EXPERIMENT / "models" / output.name).rename(store.parent / "model")
+
+        [warning] = filestore.read(store).warnings
+
+        assert warning.startswith(f"run {GOOD} ")
+        assert output.name in warning

@@ -2,13 +2,13 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from mlpipeline.core.credentials import without_credentials
 from mlpipeline.core.edits import Content
-from mlpipeline.core.records import ADDRESS_TAG, MODEL_READY, Experiment, Kind
+from mlpipeline.core.records import ADDRESS_TAG, MODEL_READY, Experiment, Kind, Record
 from mlpipeline.history.paths import ARTIFACTS
 from mlpipeline.sources.artifacts import Finder, is_near
 
@@ -72,6 +72,23 @@ class Absences:
             kept = "" if _is_stored(place) else f" The tag {ADDRESS_TAG} keeps where they lay."
             remedy = f" {self.remedy}" if self.remedy and is_near(place) else ""
             yield f"{count} stored without artifacts, which {where}: {shown}.{kept}{remedy}"
+
+
+def missing_models(records: Iterable[Record], listed: Container[str]) -> Iterator[str]:
+    """Say which runs name a logged model that their source does not have.
+
+    Args:
+        records: of the source.
+        listed: ids of the logged models that it has, stored or not.
+    """
+    for record in records:
+        models = {path.split("/")[1] for path in record.files if path.startswith("outputs/") and path.count("/") == 2}
+        missing = sorted(model for model in models if model not in listed)
+        if record.kind is Kind.RUN and missing:
+            named = ", ".join(missing[:NAMED]) + (", ..." if missing[NAMED:] else "")
+            name = record.meta.get("run_name")
+            who = f"run {record.id} ({name})" if name else f"run {record.id}"
+            yield f"{who} was stored without a model that it logged, for it is not in the source: {named}."
 
 
 def address(location: str) -> dict[str, bytes]:

@@ -30,7 +30,7 @@ from mlpipeline.history.paths import (
 )
 from mlpipeline.history.stored import ARTIFACT_TAG, LOCATIONS
 from mlpipeline.sources import artifacts
-from mlpipeline.sources.absent import Absences, with_address
+from mlpipeline.sources.absent import Absences, missing_models, with_address
 from mlpipeline.sources.artifacts import NOWHERE, Finder, Lost, Surroundings
 from mlpipeline.sources.foreign import is_backup, is_foreign
 from mlpipeline.sources.known import NOTHING, Known
@@ -78,7 +78,11 @@ def read(store: Path, known: Known = NOTHING, *, around: Surroundings = NOWHERE,
         records=tuple(sorted(reader.records, key=lambda each: (each.kind, each.id))),
         models=tuple(reader.models),
         refusals=tuple(reader.refusals),
-        warnings=(*reader.warnings, *reader.absences.warnings()),
+        warnings=(
+            *reader.warnings,
+            *reader.absences.warnings(),
+            *missing_models(reader.records, reader.logged_models),
+        ),
     )
 
 
@@ -107,6 +111,7 @@ class _Reader:
     refusals: list[Refusal] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     ghosts: list[Path] = field(default_factory=list)
+    logged_models: set[str] = field(default_factory=set)
     experiment: str = ""
 
     def __post_init__(self) -> None:
@@ -202,6 +207,8 @@ class _Reader:
         for kind, inner in FOLDERS.items():
             for folder in self._folders(experiment / inner):
                 if not (kind is Kind.RUN and folder.name in RESERVED) and _looks_like_record(kind, folder):
+                    if kind is Kind.LOGGED_MODEL:
+                        self.logged_models.add(folder.name)
                     yield kind, folder
 
     def _experiment_meta(self, folder: Path) -> dict[str, object]:

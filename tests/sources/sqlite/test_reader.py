@@ -524,6 +524,13 @@ class TestArtifacts:
         winner = named(incoming, "winner")
         assert winner.files[f"tags/{ADDRESS_TAG}"] == f"{scheme}://b/{winner.id}/artifacts".encode()
 
+    def test_a_model_that_the_database_does_not_list(self, newest: Path, model: str) -> None:
+        change(newest, "DELETE FROM logged_models WHERE model_id = :model", model=model)
+
+        [told] = [each for each in sqlite.read(newest).warnings if model in each]
+
+        assert told.startswith(f"run {winner_id(newest)} (winner) was stored without a model that it logged")
+
     def test_links_are_not_followed(self, newest: Path) -> None:
         run = winner_id(newest)
         log = self.put(newest.parent / "mlruns" / "1" / run / "artifacts" / "log.txt")

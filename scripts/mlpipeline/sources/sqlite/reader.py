@@ -28,7 +28,7 @@ from mlpipeline.core.records import (
 )
 from mlpipeline.history.paths import FOLDERS, METADATA, RESERVED, is_id, is_unsafe
 from mlpipeline.sources import shapes
-from mlpipeline.sources.absent import Absences, with_address
+from mlpipeline.sources.absent import Absences, missing_models, with_address
 from mlpipeline.sources.artifacts import NOWHERE, Finder, Found, Surroundings
 from mlpipeline.sources.known import NOTHING, Known
 from mlpipeline.sources.sqlite.rows import (
@@ -152,6 +152,7 @@ class _Reader:
         foreign: what to call each experiment of another workspace, by id.
         unsupported: how much was left out, by what it is.
         foreign_records: how many records the experiments of other workspaces have.
+        logged_models: ids of all that the database lists.
     """
 
     tables: Tables
@@ -165,6 +166,7 @@ class _Reader:
     refusals: list[Refusal] = field(default_factory=list)
     unsupported: Counter[str] = field(default_factory=Counter)
     foreign_records: Counter[object] = field(default_factory=Counter)
+    logged_models: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.absences = Absences(finder=self.finder)
@@ -182,7 +184,7 @@ class _Reader:
             records=tuple(sorted(self.records, key=lambda each: (each.kind, each.id))),
             models=tuple(sorted(self.models, key=lambda each: each.name)),
             refusals=tuple(self.refusals),
-            warnings=tuple(self.absences.warnings()),
+            warnings=(*self.absences.warnings(), *missing_models(self.records, self.logged_models)),
         )
 
     def _read_experiments(self) -> None:
@@ -218,6 +220,7 @@ class _Reader:
 
     def _read_logged_models(self) -> None:
         select = self.tables.select
+        self.logged_models |= {text_of(model) for (model,) in select("logged_models", "model_id")}
         tags = small_files(select("logged_model_tags", "model_id", "tag_key", "tag_value"), "tags")
         rows = self._unknown(
             Kind.LOGGED_MODEL,
