@@ -235,6 +235,22 @@ def test_credentials_leave_the_tip_and_are_named(origin: Path, job: Job) -> None
     assert "abcdef123456" not in told
 
 
+def test_files_of_systems_and_editors_leave_the_tip(origin: Path, job: Job) -> None:
+    """One of them in `metrics/` makes MLflow fail the whole experiment."""
+    run = write_run(job.store)
+    names = [f"{folder}/{name}" for folder in ("metrics", "params", "tags") for name in (".gitkeep", ".DS_Store")]
+    for name in [*names, "metrics/.ipynb_checkpoints/val_rmse-checkpoint"]:
+        put(job.store / OLD / run / name, b"\0")
+    put(job.store / OLD / "tags/.DS_Store", b"\0")
+    commit(job)
+
+    adoption = adopted(job)
+
+    left = [path for path in files(origin) if path.endswith((".DS_Store", "-checkpoint", "/.gitkeep"))]
+    assert [path for path in left if "/artifacts/" not in path] == []
+    assert (adoption.outcome.runs_refused, adoption.after.visible) == (0, 1)
+
+
 def test_duplicate_metric_lines_go(origin: Path, job: Job) -> None:
     run = write_run(job.store)
     write_metric(job.store / OLD / run / "metrics/val_rmse", [(5, 0.5, 0), (6, 0.4, 1), (5, 0.5, 0)])

@@ -397,5 +397,5 @@ class TestAbsent:
 
         [warning] = filestore.read(store).warnings
 
-        assert warning.startswith(f"run {GOOD} ")
-        assert output.name in warning
+        assert warning.startswith("1 run was stored without logged models that the source does not have: ")
+        assert f"{GOOD} (run-{GOOD[:4]}): {output.name}" in warning

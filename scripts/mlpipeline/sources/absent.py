@@ -81,14 +81,18 @@ def missing_models(records: Iterable[Record], listed: Container[str]) -> Iterato
         records: of the source.
         listed: ids of the logged models that it has, stored or not.
     """
+    without: list[str] = []
     for record in records:
         models = {path.split("/")[1] for path in record.files if path.startswith("outputs/") and path.count("/") == 2}
-        missing = sorted(model for model in models if model not in listed)
-        if record.kind is Kind.RUN and missing:
-            named = ", ".join(missing[:NAMED]) + (", ..." if missing[NAMED:] else "")
+        if missing := sorted(model for model in models if model not in listed):
             name = record.meta.get("run_name")
-            who = f"run {record.id} ({name})" if name else f"run {record.id}"
-            yield f"{who} was stored without a model that it logged, for it is not in the source: {named}."
+            without.append(
+                f"{record.id} ({name}): {', '.join(missing)}" if name else f"{record.id}: {', '.join(missing)}"
+            )
+    if without:
+        runs = "1 run was" if len(without) == 1 else f"{len(without)} runs were"
+        shown = "; ".join(without[:NAMED]) + ("; ..." if without[NAMED:] else "")
+        yield f"{runs} stored without logged models that the source does not have: {shown}."
 
 
 def address(location: str) -> dict[str, bytes]:

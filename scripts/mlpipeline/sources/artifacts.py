@@ -294,6 +294,15 @@ def pointer(file: Path, path: str) -> Lost:
     return Lost(file=file, path=path, reason=reason, remedy="Run `git lfs pull` first.", unread=True)
 
 
+def is_pointer(file: Path) -> bool:
+    """Tell whether a file that can be read is a pointer of Git LFS."""
+    try:
+        with file.open("rb") as opened:
+            return opened.read(len(POINTER)) == POINTER
+    except OSError:
+        return False
+
+
 def _checked(file: Path, path: str, *, pointers: bool) -> Lost | None:
     """Find out why a file cannot be taken."""
     try:

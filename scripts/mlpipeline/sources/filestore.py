@@ -100,6 +100,21 @@ class _UnreadError(_MalformedError):
         self.remedy = remedy
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Small:
+    """The small files of something.
+
+    Attributes:
+        files: by path.
+        lost: what is among them and is left out.
+        origins: all files that lie there, foreign ones too: a history that holds such a file does not open.
+    """
+
+    files: Mapping[str, Path]
+    lost: Sequence[Lost]
+    origins: frozenset[Path]
+
+
 @dataclass(kw_only=True)
 class _Reader:
     store: Path
@@ -149,15 +164,15 @@ class _Reader:
             self.experiment = ""
             return None
         self.experiment = str(meta["name"])
-        found, lost = self._below(folder, *EXPERIMENT_CONTENTS)
-        self._refuse_all(lost)
+        small = self._below(folder, *EXPERIMENT_CONTENTS)
+        self._refuse_all(small.lost)
         described = {folder / "meta.yaml"} if is_described else set()
         experiment = Experiment(
             id=folder.name,
             name=self.experiment,
             meta=meta,
-            files=_contents(found),
-            origins=frozenset({*described, *found.values()}),
+            files=_contents(small.files),
+            origins=frozenset({*described, *small.origins}),
         )
         self.experiments.append(with_address(experiment))
         for kind, record in records:
@@ -176,15 +191,15 @@ class _Reader:
             return self._refuse(folder, f"the registered model was left out: {error}.", error.remedy)
         except ValueError as error:
             return self._refuse(folder, f"the registered model was left out: {error}.")
-        tags, lost = self._below(folder, "tags")
-        self._refuse_all(lost)
+        tags = self._below(folder, "tags")
+        self._refuse_all(tags.lost)
         small = [file for name in ("meta.yaml", "aliases", "tags") for file in _files(folder / name)]
         inside = [file for version in versions for file in _files(folder / version_folder(version.number))]
         self.models.append(
             RegisteredModel(
                 name=folder.name,
                 meta=meta,
-                files=_contents(tags),
+                files=_contents(tags.files),
                 aliases=aliases,
                 versions=versions,
                 origins=frozenset({*small, *inside}),
@@ -242,11 +257,11 @@ class _Reader:
         own = next((meta[key] for key in _OWN_ID[kind] if meta.get(key)), None)
         if own != folder.name:
             raise _MalformedError(f"its {described.name} belongs to '{own}'")
-        found, lost = self._below(folder, *CONTENTS[kind])
-        if unread := next((each for each in lost if each.unread), None):
+        found = self._below(folder, *CONTENTS[kind])
+        if unread := next((each for each in found.lost if each.unread), None):
             raise _UnreadError(f"its {unread.path} {unread.reason}", unread.remedy)
-        self._refuse_all(lost)
-        small = self._sound(kind, folder, _contents(found))
+        self._refuse_all(found.lost)
+        small = self._sound(kind, folder, _contents(found.files))
         location = _location(kind, meta, small)
         logged = self.finder.of_record(kind, folder.name, location=location, metadata=folder)
         self._refuse_all(logged.lost)
@@ -257,7 +272,7 @@ class _Reader:
             experiment=self.experiment,
             meta=meta,
             files={**notes, **small, **logged.files},
-            origins=frozenset({described, *found.values(), *logged.files.values()}),
+            origins=frozenset({described, *found.origins, *logged.files.values()}),
             unread=frozenset(each.path for each in logged.lost),
         )
 
@@ -295,18 +310,19 @@ class _Reader:
                 except _MalformedError as error:
                     self._refuse(version, f"the model version was left out: {error}.", error.remedy)
                     continue
-                tags, lost = self._below(version, "tags")
-                self._refuse_all(lost)
-                yield ModelVersion(number=number, meta=meta, files=_contents(tags))
+                tags = self._below(version, "tags")
+                self._refuse_all(tags.lost)
+                yield ModelVersion(number=number, meta=meta, files=_contents(tags.files))
 
     def _aliases(self, folder: Path, meta: Mapping[str, object]) -> dict[str, str]:
         """Read the version of each alias: a file each; MLflow 2 kept them in `meta.yaml` too."""
         listed = meta.get("aliases")
         kept = {str(alias): str(version) for alias, version in listed.items()} if isinstance(listed, dict) else {}
-        found, lost = self._below(folder, "aliases")
-        self._refuse_all(lost)
+        found = self._below(folder, "aliases")
+        self._refuse_all(found.lost)
         files = {
-            path.removeprefix("aliases/"): file.read_text(encoding="utf-8").strip() for path, file in found.items()
+            path.removeprefix("aliases/"): file.read_text(encoding="utf-8").strip()
+            for path, file in found.files.items()
         }
         return {**kept, **files}
 
@@ -335,20 +351,19 @@ class _Reader:
             self._refuse_all([artifacts.unreadable(folder, folder.name, error)])
             return []
 
-    def _below(self, folder: Path, *names: str) -> tuple[dict[str, Path], list[Lost]]:
+    def _below(self, folder: Path, *names: str) -> _Small:
         files: dict[str, Path] = {}
         lost: list[Lost] = []
+        origins: set[Path] = set()
         for name in names:
             # Our own link for a folder that is empty in Git; what was logged through it is behind it.
             linked = name == "metrics" and _is_placeholder(folder / name)
             found = artifacts.below(folder / (METRICS_LINK if linked else name), name, within=self.store)
-            files |= {
-                path: file
-                for path, file in found.files.items()
-                if not is_foreign(path) and not is_backup(path, found.files)
-            }
+            origins |= set(found.files.values())
             lost += [each for each in found.lost if not is_foreign(each.path)]
-        return files, lost
+            own = (path for path in found.files if not is_foreign(path) and not is_backup(path, found.files))
+            files |= {path: found.files[path] for path in own}
+        return _Small(files=files, lost=lost, origins=frozenset(origins))
 
     def _refuse_all(self, lost: Sequence[Lost]) -> None:
         for each in lost:

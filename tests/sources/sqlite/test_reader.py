@@ -23,6 +23,7 @@ from mlpipeline.sources.known import Known
 from mlpipeline.sources.sqlite import reader as sqlite
 from sources.sqlite.databases.make import CONTEXT, DATASET, METRICS, PARAMS, TAGS, TIME
 from sources.sqlite.stories import NEWEST, change, has, has_id, metas, named, query, refusals, small, winner_id
+from support.permissions import forbidden
 
 
 class TestStory:
@@ -348,6 +349,19 @@ class TestUnusable:
 
         assert file.read_bytes() == content
 
+    def test_a_pointer_of_git_lfs(self, tmp_path: Path) -> None:
+        file = tmp_path / "mlflow.db"
+        file.write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 500000\n" + b"\n" * 100)
+
+        with pytest.raises(InputError, match="is a pointer of Git LFS") as caught:
+            sqlite.read(file)
+
+        assert "git lfs pull" in caught.value.remedy
+
+    def test_one_that_this_user_may_not_read(self, newest: Path) -> None:
+        with forbidden(newest), pytest.raises(InputError, match="cannot be read"):
+            sqlite.read(newest)
+
     def test_a_damaged_database(self, newest: Path) -> None:
         data = newest.read_bytes()
         newest.write_bytes(data[: 40 * 4096] + b"\xff" * (len(data) - 40 * 4096))
@@ -529,7 +543,7 @@ class TestArtifacts:
 
         [told] = [each for each in sqlite.read(newest).warnings if model in each]
 
-        assert told.startswith(f"run {winner_id(newest)} (winner) was stored without a model that it logged")
+        assert f"the source does not have: {winner_id(newest)} (winner): {model}" in told
 
     def test_links_are_not_followed(self, newest: Path) -> None:
         run = winner_id(newest)

@@ -24,7 +24,7 @@ from mlpipeline.history.metrics import sound_metric
 from mlpipeline.history.paths import is_id, is_unsafe
 from mlpipeline.history.stored import ARTIFACT_TAG
 from mlpipeline.sources import shapes
-from mlpipeline.sources.absent import Absences
+from mlpipeline.sources.absent import Absences, with_address
 from mlpipeline.sources.artifacts import NOWHERE, Finder, Surroundings
 from mlpipeline.sources.client.connect import ASKING, PROBE, READING, bounded, connect, quiet, working_folder
 from mlpipeline.sources.client.download import ArtifactsPlace, Fetcher
@@ -181,12 +181,13 @@ class _Reader:
         tags = tag_files(experiment.tags)
         files = self._fit(f"experiment '{experiment.name}'", tags, experiment.name)
         datasets = self.datasets.get(experiment.experiment_id, {})
-        return Experiment(
+        read = Experiment(
             id=experiment.experiment_id,
             name=experiment.name,
             meta=meta,
             files={**files, **dict(sorted(datasets.items()))},
         )
+        return with_address(read)
 
     def _jobs(self, experiment: Entity) -> Iterator[Callable[[], None]]:
         """What is to be read of an experiment, a record each."""

@@ -29,7 +29,7 @@ from mlpipeline.core.records import (
 from mlpipeline.history.paths import FOLDERS, METADATA, RESERVED, is_id, is_unsafe
 from mlpipeline.sources import shapes
 from mlpipeline.sources.absent import Absences, missing_models, with_address
-from mlpipeline.sources.artifacts import NOWHERE, Finder, Found, Surroundings
+from mlpipeline.sources.artifacts import NOWHERE, Finder, Found, Surroundings, is_pointer
 from mlpipeline.sources.known import NOTHING, Known
 from mlpipeline.sources.sqlite.rows import (
     ASSESSMENT,
@@ -128,6 +128,10 @@ def _read(database: Path, mode: str, known: Known, finder: Finder) -> Incoming:
 
 
 def _unreadable(database: Path, error: sqlite3.Error | OSError) -> InputError:
+    if is_pointer(database):
+        return InputError(
+            f"'{database}' is a pointer of Git LFS, not the database itself.", remedy="run `git lfs pull` first."
+        )
     match getattr(error, "sqlite_errorcode", 0) & 0xFF:
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             what, remedy = "is locked by another process", "wait until the training that writes it has ended."
