@@ -9,6 +9,7 @@ from mlpipeline.core.records import Incoming
 from mlpipeline.repo.remote import PushResult
 from mlpipeline.repo.scratch import Scratch
 from mlpipeline.sources import filestore
+from mlpipeline.sources.artifacts import Surroundings
 from mlpipeline.sources.known import Known
 from support.gitrepo import files, git, hook
 from support.jobs import Job
@@ -31,9 +32,9 @@ def test_the_source_is_read_once_however_many_races_are_lost(
                 assert fast.persist().status == "persisted"
         return push(self, branch, commit)
 
-    def counted(store: Path, known: Known) -> Incoming:
+    def counted(store: Path, known: Known, *, around: Surroundings) -> Incoming:
         reads.append(store)
-        return read(store, known)
+        return read(store, known, around=around)
 
     monkeypatch.setattr(Scratch, "push", push_after_a_rival)
     monkeypatch.setattr(filestore, "read", counted)
