@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -13,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from mlpipeline.core.errors import PublishError
+from mlpipeline.core.errors import PublishError, RepositoryError
+from mlpipeline.core.outcome import Outcome
 from mlpipeline.core.settings import UNREACHABLE_ATTEMPTS
 from mlpipeline.history.paths import INFO, experiment_id
-from support.gitrepo import files, git, hook, show
+from support.gitrepo import clone, files, git, hook, show
 from support.jobs import Job, before_next_push
 from support.mlstore import write_run
 from support.processes import SCRIPTS, json_object, python
@@ -132,6 +134,133 @@ class TestDeclined:
 
         assert (outcome.status, outcome.pushed) == ("failed", False)
         assert "does not hold the commit" in outcome.reason
+
+
+def recover(job: Job, message: str) -> None:
+    command = message.split("was built: ")[1].splitlines()[0]
+    subprocess.run(["sh", "-c", command], cwd=job.checkout, check=True, capture_output=True)
+
+
+def last_error(outcome: Outcome) -> str:
+    return [message for level, message in outcome.messages if level == "error"][-1]
+
+
+class TestRemedies:
+    def test_a_commit_that_must_be_signed_can_be_signed(self, origin: Path, job: Job, tmp_path: Path) -> None:
+        if shutil.which("ssh-keygen") is None:
+            pytest.skip("ssh-keygen is not installed")
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "key"], check=True)
+        for name, value in {"gpg.format": "ssh", "user.signingKey": str(tmp_path / "key.pub")}.items():
+            git(job.checkout, "config", name, value)
+        git(job.checkout, "config", "commit.gpgSign", "true")
+        hook(
+            origin,
+            "pre-receive",
+            "read old new ref; git cat-file commit $new | grep -q ^gpgsig && exit 0\n"
+            "echo 'error: GH013: Repository rule violations found for refs/heads/main.' >&2\n"
+            "echo '- Commits must have verified signatures.' >&2; exit 1",
+        )
+        run = write_run(job.store)
+        head = git(job.checkout, "rev-parse", "HEAD")
+
+        message = last_error(job.persist())
+
+        assert "verified signatures" in message
+        assert "commit.gpgsign" in message
+        assert "contents: write" not in message
+        recover(job, message)
+        assert f"mlruns/{experiment_id('demo')}/{run}/meta.yaml" in files(origin)
+        assert git(origin, "log", "-1", "--format=%s", "main").startswith("MLflow: add 1 run")
+        assert git(job.checkout, "rev-parse", "HEAD") == head
+
+    def test_what_a_protected_branch_refuses_goes_to_another(self, origin: Path, job: Job) -> None:
+        hook(
+            origin,
+            "update",
+            '[ "$1" = refs/heads/main ] || exit 0\n'
+            "echo 'error: GH006: Protected branch update failed for refs/heads/main.' >&2; exit 1",
+        )
+        run = write_run(job.store)
+
+        outcome = job.persist()
+        message = last_error(outcome)
+
+        assert "--branch" in message
+        recover(job, message)
+        assert outcome.bundle_path is not None
+        branch = f"mlflow-{Path(outcome.bundle_path).stem}"
+        assert f"mlruns/{experiment_id('demo')}/{run}/meta.yaml" in files(origin, branch)
+
+    def test_a_branch_that_is_checked_out_on_the_remote(self, origin: Path, job: Job, tmp_path: Path) -> None:
+        desk = clone(origin, tmp_path / "desk")
+        git(job.checkout, "remote", "set-url", "origin", desk.as_uri())
+        write_run(job.store)
+
+        message = last_error(job.persist())
+
+        assert "make the remote a bare repository" in message
+
+    def test_missing_credentials_are_not_missing_rights(self, origin: Path, job: Job) -> None:
+        with git_server(origin, token="", free="git-upload-pack") as url:
+            git(job.checkout, "remote", "set-url", "origin", url)
+            write_run(job.store)
+
+            outcome = job.persist()
+
+        assert outcome.status == "failed"
+        assert "persist-credentials: true" in last_error(outcome)
+        assert "contents: write" not in last_error(outcome)
+        assert job.sleeps == []
+
+
+class TestGitHub:
+    """The branch that a workflow runs for, as GitHub's variables tell it."""
+
+    def test_a_tags_workflow_publishes_on_the_branch_that_it_names(self, origin: Path, job: Job) -> None:
+        write_run(job.store)
+        tag = {"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "push", "GITHUB_REF_TYPE": "tag"}
+
+        unnamed = run_persist(job, "--json", **tag)
+        named = run_persist(job, "--json", "--branch", "main", **tag)
+
+        assert json.loads(unnamed.stdout)["status"] == "skipped"
+        assert "::warning title=MLflow persistence%3A skipped::Nothing was pushed: this workflow" in unnamed.stderr
+        assert "the input 'branch'" in unnamed.stderr
+        assert (json.loads(named.stdout)["status"], run_count(origin)) == ("persisted", 1)
+
+    @pytest.mark.parametrize(
+        ("branch", "environ"),
+        [
+            ("feature", {"GITHUB_EVENT_NAME": "pull_request", "GITHUB_HEAD_REF": "feature"}),
+            ("main", {"GITHUB_EVENT_NAME": "push", "GITHUB_REF_TYPE": "branch", "GITHUB_REF_NAME": "main"}),
+        ],
+        ids=["a pull request", "the commit of a push"],
+    )
+    def test_a_detached_head_is_published_on_the_branch_it_came_from(
+        self, origin: Path, job: Job, branch: str, environ: dict[str, str]
+    ) -> None:
+        git(job.checkout, "push", "--quiet", "origin", "HEAD:refs/heads/feature")
+        git(job.checkout, "checkout", "--quiet", "--detach")
+        run = write_run(job.store)
+
+        done = run_persist(job, "--json", GITHUB_ACTIONS="true", **environ)
+
+        assert json.loads(done.stdout)["pushed"] is True, done.stderr
+        assert f"mlruns/{experiment_id('demo')}/{run}/meta.yaml" in files(origin, branch)
+
+    def test_a_branch_may_be_given_by_its_full_name(self, origin: Path, job: Job) -> None:
+        write_run(job.store)
+
+        assert job.persist(branch="refs/heads/main").pushed
+
+        assert git(origin, "for-each-ref", "--format=%(refname)") == "refs/heads/main"
+
+    @pytest.mark.parametrize("name", ["refs/tags/v1", "refs/pull/7/merge", "a b", "-x", "a..b"])
+    def test_what_is_no_branch_is_refused(self, job: Job, name: str) -> None:
+        write_run(job.store)
+
+        with pytest.raises(RepositoryError, match="is not the name of a branch"):
+            job.persist(branch=name)
 
 
 class TestUnreachable:
@@ -333,8 +462,11 @@ class TestSecrets:
 
 
 @contextmanager
-def git_server(origin: Path, *, token: str) -> Iterator[str]:
-    """Serve a repository by `git http-backend` on the loopback, to those who know the token."""
+def git_server(origin: Path, *, token: str, free: str = "nothing") -> Iterator[str]:
+    """Serve a repository by `git http-backend` on the loopback, to those who know the token.
+
+    The service `free` needs none; where no token opens it, the server asks for a name.
+    """
     git(origin, "config", "http.receivepack", "true")
 
     class Handler(BaseHTTPRequestHandler):
@@ -355,8 +487,9 @@ def git_server(origin: Path, *, token: str) -> Iterator[str]:
             return b"".join(chunks)
 
         def _answer(self, body: bytes) -> None:
-            if self.headers.get("Authorization") != f"basic {token}":
-                self.send_response(403)
+            if free not in self.path and self.headers.get("Authorization") != f"basic {token}":
+                self.send_response(403 if token else 401)
+                self.send_header("WWW-Authenticate", 'Basic realm="test"')
                 self.send_header("Content-Length", "0")
                 self.end_headers()
                 return

@@ -10,7 +10,7 @@ Status = Literal["persisted", "nothing-new", "skipped", "failed"]
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """How a persist ended; the fields are the outputs of the action.
+    """How a persist ended; the fields down to `bundle_path` are the outputs of the action.
 
     Attributes:
         status: what happened.
@@ -28,6 +28,7 @@ class Outcome:
         runs_refused: things of the source that were not stored.
         bundle_path: the `git bundle` a failed push left behind.
         choice: the ranking, for reports.
+        recovery: the command that brings the bundle's commit to the remote, for reports.
         messages: what else to tell, by annotation level.
     """
 
@@ -46,4 +47,5 @@ class Outcome:
     runs_refused: int = 0
     bundle_path: str | None = None
     choice: Choice | None = None
+    recovery: str = ""
     messages: tuple[tuple[str, str], ...] = ()

@@ -26,6 +26,7 @@ class Context:
         identity: the fallback for git's own idea of who commits.
         act: whether this is a rehearsal under `act`.
         skip: why nothing may be pushed from here; empty if it may.
+        branch: the branch to publish to where none is checked out; `None` where nothing tells.
         git_settings: how many settings the environment already passes to git.
     """
 
@@ -34,6 +35,7 @@ class Context:
     identity: str
     act: bool
     skip: str
+    branch: str | None = None
     git_settings: int
 
 

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mlpipeline.core.edits import Tree
+from mlpipeline.core.edits import Edit, Tree
 from mlpipeline.core.outcome import Outcome
 from mlpipeline.core.records import Incoming, Kind
 from mlpipeline.core.settings import PublishSettings
 from mlpipeline.history import merge, reader
 from mlpipeline.history.merge import Merge
-from mlpipeline.history.paths import ARTIFACTS, METADATA, ArtifactFile, RecordFile, parse
+from mlpipeline.history.paths import ARTIFACTS, METADATA, ArtifactFile, RecordFile, RegisteredModelFile, parse
 from mlpipeline.history.screening import storable
 from mlpipeline.publishing.loop import Effects, Publication, target_branch
 from mlpipeline.publishing.plan import Contribution, Plan
@@ -43,7 +43,12 @@ def persist(settings: PublishSettings, effects: Effects, *, source: str, job: st
         PublishError: the remote said no, or did not answer, and no commit could be built.
     """
     if settings.context.skip:
-        return Outcome(status="skipped", reason=settings.context.skip, metric=settings.rule.metric)
+        return Outcome(
+            status="skipped",
+            reason=settings.context.skip,
+            metric=settings.rule.metric,
+            messages=(("warning", f"Nothing was pushed: {settings.context.skip}."),),
+        )
     checkout = Checkout(settings.repository)
     branch = target_branch(settings, checkout)
     runs = _Job(
@@ -122,18 +127,17 @@ class _Job:
         return self._read
 
     def replaceable(self, plan: Plan) -> list[str]:
-        """Name the job's own files in the checkout, if the planned tree holds what is in them now.
+        """Name those of the job's own files in the checkout of which the planned tree holds what is in them now.
 
         The files are read once more: training may have gone on since they were read, and what it wrote must stay.
         """
-        if not self._is_own:
+        if not self._is_own or _leaves_half(plan):
             return []
         seen = {origin.parent for origin in plan.incoming.origins if origin.name == "meta.yaml"}
         again = self._incoming(Known(folder=lambda folder: folder not in seen))
-        if merge.merge(plan.tree, again).edits or _leaves_half(plan):
-            return []
+        stored = _without(again, merge.merge(plan.tree, again).edits)
         top = self.checkout.top
-        inside = {origin.relative_to(top).as_posix() for origin in again.origins if origin.is_relative_to(top)}
+        inside = {origin.relative_to(top).as_posix() for origin in stored.origins if origin.is_relative_to(top)}
         changed = self.checkout.changed_files([*self._own_folders(), *_strays(inside)])
         return sorted(changed & inside)
 
@@ -198,6 +202,20 @@ def _strays(origins: Iterable[str]) -> set[str]:
     """
     found = (re.match(rf".+/{ARTIFACTS}/(?:models/|traces/)?[^/]+/artifacts(?=/)", origin) for origin in origins)
     return {match[0] for match in found if match}
+
+
+def _without(incoming: Incoming, edits: Iterable[Edit]) -> Incoming:
+    """Leave out the records, experiments and registered models that edits are for."""
+    files = [parse(edit.path) for edit in edits]
+    records = {file.id for file in files if isinstance(file, RecordFile | ArtifactFile)}
+    models = {file.name for file in files if isinstance(file, RegisteredModelFile)}
+    # An experiment may be stored under another id than its own.
+    has_experiments = any(not isinstance(file, RecordFile | ArtifactFile | RegisteredModelFile) for file in files)
+    return Incoming(
+        experiments=() if has_experiments else incoming.experiments,
+        records=tuple(record for record in incoming.records if record.id not in records),
+        models=tuple(model for model in incoming.models if model.name not in models),
+    )
 
 
 def _leaves_half(plan: Plan) -> bool:

@@ -55,20 +55,27 @@ def target_branch(settings: PublishSettings, checkout: Checkout) -> str:
     """Name the branch to publish to.
 
     Raises:
-        RepositoryError: there is no such remote, or no branch is checked out.
+        RepositoryError: there is no such remote, or no branch to publish to.
     """
     if settings.remote not in checkout.remotes():
         raise RepositoryError(
             f"The repository at '{checkout.top}' has no remote called '{settings.remote}'.",
             remedy=f"git remote add {settings.remote} URL, or name another with --remote.",
         )
-    branch = settings.branch or checkout.branch
+    branch = settings.branch or checkout.branch or settings.context.branch
     if branch is None:
         raise RepositoryError(
             "HEAD is detached, so there is no branch to publish to.",
             remedy="name the branch with --branch, such as --branch main.",
         )
-    return branch
+    # What GITHUB_REF holds is the branch's full name.
+    name = branch.removeprefix("refs/heads/")
+    if name.startswith("refs/") or not checkout.is_branch_name(name):
+        raise RepositoryError(
+            f"'{branch}' is not the name of a branch.",
+            remedy="name the branch with --branch, such as --branch main.",
+        )
+    return name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,15 +188,19 @@ class Publication:
         """Keep the commit where the next command can push it, and say what that command is."""
         path = self.checkout.bundle_folder() / f"{commit[:12]}.bundle"
         self.scratch.bundle(planned.tip.commit, path)
-        recover = f"git fetch '{path}' {BUNDLED} && git push {self.settings.remote} FETCH_HEAD:refs/heads/{self.branch}"
+        means, command = wording.recovery(
+            failure, bundle=str(path), remote=self.settings.remote, branch=self.branch, name=BUNDLED
+        )
         reason = wording.reason(failure, attempts=self.settings.attempts)
         message = (
-            f"{counted(planned).capitalize()} could not be pushed to {self._target}: {reason}.\n"
+            f"{counted(planned).capitalize()} could not be pushed to {self._target}: {reason.rstrip('.')}.\n"
             f"Untouched: the checkout, the branch on the remote and the runs in {self.where}.\n"
-            f"To do: {wording.remedy(failure)}, then run this again. Or push the commit that was built: {recover}"
+            f"To do: {wording.remedy(failure)}, then run this again. Or {means} the commit that was built: {command}"
         )
         outcome = self._outcome(planned, status="failed", reason=reason)
-        kept = replace(outcome, bundle_path=str(path), messages=(*outcome.messages, ("error", message)))
+        kept = replace(
+            outcome, bundle_path=str(path), recovery=command, messages=(*outcome.messages, ("error", message))
+        )
         return Result(outcome=kept, plan=planned)
 
     def _without_remote(self, failure: Declined | Unreachable) -> Result:

@@ -9,13 +9,68 @@ from mlpipeline.history import reader, selection
 from mlpipeline.history.paths import INFO
 from mlpipeline.publishing.plan import Plan
 from mlpipeline.repo.checkout import FollowUp
-from mlpipeline.repo.remote import Declined, Raced, Unreachable, Vanished
+from mlpipeline.repo.remote import Cause, Declined, Raced, Unreachable, Vanished
 
 Failure = Raced | Declined | Unreachable | Vanished
 """How a push ends that does not land."""
 
 NAMED = 10
 """Names of metrics or experiments that a message lists, at the most."""
+
+
+_LOG_IN = "log in (a credential helper, an SSH key)"
+
+_OWN_BRANCH = "publish on a branch of its own with --branch"
+
+_REMEDIES: dict[Cause, str] = {
+    "no-credentials": (
+        "give git the credentials to push: on GitHub 'persist-credentials: true' at actions/checkout in this very job, "
+        f"or a token there; elsewhere {_LOG_IN}"
+    ),
+    "bad-credentials": (
+        "renew the credentials, which the remote does not accept (expired, revoked or mistyped): on GitHub the token "
+        f"that actions/checkout is given; elsewhere {_LOG_IN}"
+    ),
+    "sso": "authorize the token or the SSH key for the organization's single sign-on",
+    "host-key": "let ssh know the remote's host key: ssh-keyscan HOST >> ~/.ssh/known_hosts, after comparing it",
+    "certificate": "let git trust the remote's certificate: git config --global http.sslCAInfo FILE",
+    "not-found": (
+        "check the remote's address (git remote -v), and that these credentials may see the repository: to those that "
+        "may not, it does not exist"
+    ),
+    "rights": (
+        "give the job the right to push: on GitHub 'permissions: contents: write' in this job, and 'Read and write "
+        "permissions' where the repository's or the organization's settings limit workflows; elsewhere write access "
+        "for the account"
+    ),
+    "read-only-key": "let the deploy key write: on GitHub 'Allow write access', in the repository's Deploy keys",
+    "archived": "unarchive the repository, or push to another one with --remote",
+    "protected": (
+        f"let this job bypass the branch's rule (on GitHub in the ruleset's bypass list, or with a token of an account "
+        f"that is in it), or {_OWN_BRANCH}"
+    ),
+    "pull-request": (
+        f"{_OWN_BRANCH} and open a pull request from it, or let this job bypass the rule (on GitHub in the ruleset's "
+        "bypass list)"
+    ),
+    "signature": (
+        "exempt this job from the rule that asks for signatures, or publish on a branch without that rule with "
+        "--branch: the commit that is built here is not signed, whatever commit.gpgsign says"
+    ),
+    "secret": (
+        "take the secret that the remote names out of the run's params, tags or artifacts and revoke it; if it is "
+        "none, allow it at the address that the remote gives"
+    ),
+    "size": "log smaller artifacts, or raise the remote's limit",
+    "space": "make room on the remote: its disk or its quota is full",
+    "storing": "let whoever runs the remote look at its free space and at the permissions of its objects/ folder",
+    "checked-out": (
+        f"{_OWN_BRANCH}, or make the remote a bare repository: this branch is checked out there, and its files would "
+        "no longer be its commit's"
+    ),
+    "shallow": "fetch the whole history: git fetch --unshallow",
+    "policy": (f"read what the remote said: its hook or rule has to let this job push, or {_OWN_BRANCH}"),
+}
 
 
 def plural(count: int, noun: str) -> str:
@@ -55,16 +110,32 @@ def remedy(failure: Failure) -> str:
             return "look at the remote for what moved the branch back: a hook, a mirror or a forced push"
         case Unreachable():
             return "check the remote's address and the network"
-        case Declined(cause="rights"):
-            return (
-                "give the job the right to push (on GitHub: 'permissions: contents: write', and a branch whose "
-                "protection lets it)"
-            )
-        case Declined():
-            return (
-                "read what the remote said: its hook or the branch's protection has to let this job push, or publish "
-                "on a branch of its own with --branch"
-            )
+        case Declined(cause=cause):
+            return _REMEDIES[cause]
+
+
+def recovery(failure: Failure, *, bundle: str, remote: str, branch: str, name: str) -> tuple[str, str]:
+    """Say how the commit of a push that did not land gets to the remote: what is to be done, and the command.
+
+    Args:
+        failure: how the push ended.
+        bundle: the file that holds the commit.
+        remote: the remote's name.
+        branch: the branch it was meant for.
+        name: the commit's ref in the bundle.
+    """
+    fetch = f"git fetch '{bundle}' {name}"
+    push = f"{fetch} && git push {remote} FETCH_HEAD:refs/heads/{branch}"
+    match failure:
+        case Declined(cause="signature"):
+            signed = "git log -1 --format=%B FETCH_HEAD | git commit-tree -S -p FETCH_HEAD^ FETCH_HEAD^{tree}"
+            return "sign and push", f'{fetch} && git push {remote} "$({signed})":refs/heads/{branch}'
+        case Declined(cause="protected" | "pull-request" | "checked-out"):
+            own = bundle.rpartition("/")[2].removesuffix(".bundle")
+            return "push to another branch", f"{fetch} && git push {remote} FETCH_HEAD:refs/heads/mlflow-{own}"
+        case Declined(cause="no-credentials" | "bad-credentials" | "rights" | "sso" | "read-only-key"):
+            return "push from where git may", push
+    return "push", push
 
 
 def messages(plan: Plan, follow_up: FollowUp | None) -> Iterator[tuple[str, str]]:
@@ -83,10 +154,8 @@ def messages(plan: Plan, follow_up: FollowUp | None) -> Iterator[tuple[str, str]
     if missing := plan.promotion.missing_formats:
         yield "notice", f"The promoted run did not log its model as {', '.join(missing)}; it was not made up."
     if follow_up and not follow_up.followed:
-        yield (
-            "warning",
-            f"The checkout was left as it is: {follow_up.reason}. Commit or move those away, then run this again.",
-        )
+        remedy = f" To do: {follow_up.remedy}" if follow_up.remedy else ""
+        yield "warning", f"The checkout was left as it is: {follow_up.reason.rstrip('.')}.{remedy}"
 
 
 def _nothing_promoted(plan: Plan) -> tuple[str, str]:

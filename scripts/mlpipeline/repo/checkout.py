@@ -1,5 +1,6 @@
 """The user's repository: read, and changed by `Checkout.follow` alone."""
 
+import os
 import re
 import shutil
 import tempfile
@@ -12,18 +13,29 @@ from pathlib import Path, PurePosixPath
 import git
 from git.exc import GitCommandError, InvalidGitRepositoryError, NoSuchPathError
 
+from mlpipeline.core.edits import blob_id
 from mlpipeline.core.errors import RepositoryError
 from mlpipeline.repo.remote import error_text, is_transport, last_line
 from mlpipeline.repo.scratch import Scratch
 from mlpipeline.repo.tree import GitTree
 
+NAMED = 10
+"""Files that a message names, at the most."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class FollowUp:
-    """Whether the checkout followed a push; `reason` says why it did not."""
+    """Whether the checkout followed a push.
+
+    Attributes:
+        followed: whether it did.
+        reason: why it did not, as the rest of a sentence.
+        remedy: what brings it up to date, as the beginning of a sentence.
+    """
 
     followed: bool
     reason: str = ""
+    remedy: str = ""
 
 
 class Checkout:
@@ -47,6 +59,9 @@ class Checkout:
         if self._repo.working_tree_dir is None:
             raise RepositoryError(f"'{repository}' is a bare repository.", remedy="run this in a clone of it.")
         self.top = Path(self._repo.working_tree_dir).resolve()
+        # Nobody answers a prompt: what is asked for there is missing, and that is what git then says.
+        # A folder called `[a]` is meant as it is written.
+        self._repo.git.update_environment(GIT_TERMINAL_PROMPT="0", GIT_LITERAL_PATHSPECS="1")
         try:
             self._git_dir = self._path("--absolute-git-dir")
         except GitCommandError as error:
@@ -59,7 +74,8 @@ class Checkout:
     def branch(self) -> str | None:
         """The branch checked out; `None` for a detached HEAD."""
         with suppress(GitCommandError):
-            return str(self._repo.git.symbolic_ref("--quiet", "--short", "HEAD"))
+            # Not --short: beside a tag of the same name that is `heads/main`.
+            return str(self._repo.git.symbolic_ref("--quiet", "HEAD")).removeprefix("refs/heads/")
         return None
 
     def commit(self, name: str) -> str | None:
@@ -67,6 +83,13 @@ class Checkout:
         with suppress(GitCommandError):
             return str(self._repo.git.rev_parse("--verify", "--quiet", f"{name}^{{commit}}"))
         return None
+
+    def is_branch_name(self, name: str) -> bool:
+        """Whether a branch can be called `name`."""
+        with suppress(GitCommandError):
+            self._repo.git.check_ref_format("--branch", name)
+            return True
+        return False
 
     def remotes(self) -> list[str]:
         """Names of the remotes."""
@@ -150,25 +173,82 @@ class Checkout:
             replaceable: files, relative to the top, whose content `commit` is known to hold; they are set aside
                 first and come back if git refuses to move.
         """
+        pull = f"git pull --rebase {remote} {branch}"
         if self.branch != branch:
             return FollowUp(followed=False, reason=f"the branch '{branch}' is not checked out")
         try:
-            self._repo.git.fetch("--no-tags", remote, f"refs/heads/{branch}")
+            self._repo.git.fetch("--no-tags", "--no-recurse-submodules", remote, f"refs/heads/{branch}")
         except GitCommandError as error:
-            return FollowUp(followed=False, reason=last_line(error))
-        if self.commit("HEAD") == commit:
+            return FollowUp(followed=False, reason=last_line(error), remedy=pull)
+        head = self.commit("HEAD")
+        if head == commit or (head and self._contains(head, commit)):
             return FollowUp(followed=True)
+        expendable = frozenset(replaceable)
+        if head and not self._contains(commit, head):
+            return self._parted(head=head, remote=remote, branch=branch, commit=commit, expendable=expendable)
+        if head:
+            expendable |= self._equal_files(head, commit, expendable)
+        return self._fast_forward(commit, expendable, pull)
+
+    def _fast_forward(self, commit: str, expendable: Iterable[str], pull: str) -> FollowUp:
+        """Bring branch, index and files to `commit`, whatever the user's configuration says of merges in general."""
+        # Git takes ignored files for expendable; a user's ignored file is theirs all the same.
+        flags = ("--ff-only", "--no-overwrite-ignore", "--no-autostash", "--no-verify-signatures", "--quiet")
         try:
-            with self._set_aside(replaceable) as aside:
-                # Git takes ignored files for expendable; a user's ignored file is theirs all the same.
-                self._repo.git.merge("--ff-only", "--no-overwrite-ignore", "--quiet", commit)
+            with self._set_aside(expendable) as aside:
+                self._repo.git(c="core.quotePath=false").merge(*flags, commit)
         except GitCommandError as error:
-            return FollowUp(followed=False, reason=_explain_merge(error))
+            return _blocked(error, pull)
         except OSError as error:
-            return FollowUp(followed=False, reason=str(error))
+            return FollowUp(followed=False, reason=str(error), remedy=pull)
         self._restore_missing(aside)
         self._remove_empty_folders(aside)
         return FollowUp(followed=True)
+
+    def _contains(self, commit: str, ancestor: str) -> bool:
+        """Whether a commit contains another."""
+        with suppress(GitCommandError):
+            self._repo.git.merge_base("--is-ancestor", ancestor, commit)
+            return True
+        return False
+
+    def _parted(self, *, head: str, remote: str, branch: str, commit: str, expendable: frozenset[str]) -> FollowUp:
+        """Say what to do where the checkout has commits of its own: they go on top of what was pushed."""
+        count = int(self._repo.git.rev_list("--count", f"{commit}..{head}"))
+        own = f"'{branch}' has {count} {'commit that is' if count == 1 else 'commits that are'} not on '{remote}'"
+        commands = [f"git pull --rebase {remote} {branch}", f"git push {remote} HEAD:refs/heads/{branch}"]
+        # They would be in the way of a rebase, and what they hold comes back with it.
+        if folders := sorted({path.split("/", 1)[0] for path in expendable}):
+            if others := sorted(self.changed_files(folders) - expendable):
+                return FollowUp(
+                    followed=False, reason=own, remedy=f"move {_named(others)} away, then {' && '.join(commands)}"
+                )
+            commands[:1] = [f"git stash push --all -- {' '.join(folders)}", commands[0], "git stash drop"]
+        return FollowUp(followed=False, reason=own, remedy=" && ".join(commands))
+
+    def _equal_files(self, head: str, commit: str, known: frozenset[str]) -> frozenset[str]:
+        """Files in the checkout that are, byte for byte, what `commit` holds and `head` does not; but for `known`."""
+        listed = str(self._repo.git.diff_tree("-r", "-z", "--no-renames", "--no-commit-id", head, commit))
+        fields = listed.split("\0")
+        changes = ((entry.split(" "), path) for entry, path in zip(fields[::2], fields[1::2], strict=False))
+        return frozenset(
+            path
+            for (_, mode, _, identifier, _), path in changes
+            if path not in known and self._holds(path, mode, identifier)
+        )
+
+    def _holds(self, path: str, mode: str, identifier: str) -> bool:
+        """Whether the file at a path is what a tree's entry says."""
+        file = self.top / path
+        try:
+            if os.path.realpath(file.parent) != str(file.parent):
+                # A link of the user's leads to it, so it lies elsewhere.
+                return False
+            if file.is_symlink():
+                return mode == "120000" and identifier == blob_id(os.fsencode(file.readlink()), self.object_format)
+            return mode.startswith("100") and file.is_file() and identifier == blob_id(file, self.object_format)
+        except OSError:
+            return False
 
     @contextmanager
     def _set_aside(self, files: Iterable[str]) -> Iterator[list[str]]:
@@ -231,12 +311,21 @@ class Checkout:
         return str((self.top / url).resolve()) if is_path else url
 
 
-def _explain_merge(error: GitCommandError) -> str:
+def _blocked(error: GitCommandError, pull: str) -> FollowUp:
     """Why a fast-forward was refused, with the files that git names."""
     files = [line.strip() for line in error_text(error).splitlines() if line.startswith("\t")]
-    if files:
-        return f"your own changes are in the way: {', '.join(files[:5])}{', ...' if len(files) > 5 else ''}"
-    return last_line(error)
+    if not files:
+        return FollowUp(followed=False, reason=last_line(error), remedy=pull)
+    return FollowUp(
+        followed=False,
+        reason=f"your own changes are in the way: {_named(files)}",
+        remedy=f"commit or move those away, then {pull}",
+    )
+
+
+def _named(files: Sequence[str]) -> str:
+    more = f" and {len(files) - NAMED} more" if len(files) > NAMED else ""
+    return ", ".join(files[:NAMED]) + more
 
 
 def _remove_empty_tree(folder: Path) -> None:

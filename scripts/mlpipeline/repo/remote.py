@@ -13,12 +13,58 @@ from mlpipeline.core.credentials import without_credentials
 logging.getLogger("git").addHandler(logging.NullHandler())
 logging.getLogger("git").propagate = False
 
-_NO_RIGHTS = re.compile(
-    r"\b40[13]\b|permission.*denied|access denied|authentication failed|could not read (?:username|password)"
-    r"|write access to repository not granted|not permitted|invalid credentials",
-    re.IGNORECASE,
+Cause = Literal[
+    "signature",
+    "secret",
+    "size",
+    "space",
+    "checked-out",
+    "pull-request",
+    "protected",
+    "sso",
+    "read-only-key",
+    "archived",
+    "host-key",
+    "certificate",
+    "not-found",
+    "no-credentials",
+    "bad-credentials",
+    "shallow",
+    "storing",
+    "rights",
+    "policy",
+]
+"""Why a remote said no, as far as a remedy depends on it; `policy` for a hook's or a rule's own reason."""
+
+_CAUSES: tuple[tuple[Cause, str], ...] = (
+    ("signature", r"verified signature|must be signed|signed commits|(?:gpg|commit)[- ]signature|gpg[- ]signed"),
+    ("secret", r"push cannot contain secrets|push protection|secrets? (?:was |were )?(?:detected|found)"),
+    ("size", r"file size limit|exceeds .*(?:size|limit)|larger than \d|pack exceeds|large files|\b413\b|too large"),
+    ("space", r"disk quota|no space left|(?:storage|size|repository) (?:quota|limit)|over (?:its|the) .*quota"),
+    ("checked-out", r"branch is currently checked out|refusing to update checked out branch"),
+    ("pull-request", r"must be made through a (?:pull|merge) request"),
+    ("protected", r"protected branch|\bGH006\b|\bGH013\b|repository rule violations|TF402455"),
+    ("sso", r"\bSAML\b|\bSSO\b|single sign-on"),
+    ("read-only-key", r"marked as read[- ]only|deploy key .*(?:read[- ]only|write)|denied to deploy key"),
+    ("archived", r"archived so it is read-only|repository (?:is|was|has been) archived"),
+    ("host-key", r"host key verification failed|remote host identification has changed"),
+    ("certificate", r"SSL certificate problem|server certificate verification failed|self[- ]signed certificate"),
+    ("not-found", r"repository not found|repository '[^']*' not found|project you were looking for could not be"),
+    ("no-credentials", r"could not read (?:username|password)|terminal prompts disabled|permission denied \("),
+    ("bad-credentials", r"authentication failed|invalid (?:username|credentials)|bad credentials|access denied"),
+    ("bad-credentials", r"\b401\b|password authentication (?:was|is) |token .*(?:expired|revoked)"),
+    ("shallow", r"shallow update not allowed"),
+    ("storing", r"unpacker error|unpack failed|insufficient permission for adding|unable to create temporary"),
+    ("rights", r"\b403\b|permission.*denied|write access to repository not granted|not permitted|not allowed to"),
 )
-_PROTECTED = re.compile(r"protected branch", re.IGNORECASE)
+"""The words of git, GitHub, GitLab and others by what they mean; the first that is found decides."""
+
+_ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+"""Colours: a hook may send them, and `color.ui=always` makes git write them."""
+
+_TRACE = re.compile(r"^\d\d:\d\d:\d\d\.\d+ \S+:\d+ .*\n?", re.MULTILINE)
+"""A line that `GIT_TRACE` and its like add to what git has to say."""
+
 _RACED = re.compile(r"cannot lock ref|failed to (?:update|lock)|reference already exists|non-fast-forward|fetch first")
 _NO_BRANCH = "couldn't find remote ref"
 
@@ -46,11 +92,11 @@ class Declined:
 
     Attributes:
         reason: git's message, without credentials.
-        cause: `rights` where the credentials do not allow it, `policy` where a hook or a protected branch refused.
+        cause: what the remedy depends on.
     """
 
     reason: str
-    cause: Literal["rights", "policy"]
+    cause: Cause
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,17 +127,20 @@ def is_race(summary: str) -> bool:
 
 def refused_by(text: str) -> Declined:
     """The refusal that a remote put into words."""
-    rights = _NO_RIGHTS.search(text) and not _PROTECTED.search(text)
-    return Declined(reason=without_credentials(text), cause="rights" if rights else "policy")
+    said = plain(text)
+    return Declined(reason=without_credentials(said), cause=_cause(said) or "policy")
 
 
 def failure(error: GitCommandError | None) -> Declined | Unreachable:
     """Why a command that speaks with the remote failed; `None` where git said nothing."""
-    message = last_line(error) if error else "no answer"
-    text = str(error.stderr) if error else ""
-    if _PROTECTED.search(text):
-        return Declined(reason=message, cause="policy")
-    return Declined(reason=message, cause="rights") if _NO_RIGHTS.search(text) else Unreachable(reason=message)
+    if error is None:
+        return Unreachable(reason="no answer")
+    cause = _cause(error_text(error))
+    return Declined(reason=last_line(error), cause=cause) if cause else Unreachable(reason=last_line(error))
+
+
+def _cause(text: str) -> Cause | None:
+    return next((cause for cause, words in _CAUSES if re.search(words, text, re.IGNORECASE)), None)
 
 
 def is_transport(key: str, remote: str) -> bool:
@@ -114,4 +163,9 @@ def last_line(error: GitCommandError) -> str:
 
 def error_text(error: GitCommandError) -> str:
     """What git wrote to standard error, without GitPython's frame around it."""
-    return str(error.stderr).strip().removeprefix("stderr:").strip().strip("'")
+    return plain(str(error.stderr).strip().removeprefix("stderr:").strip().strip("'"))
+
+
+def plain(text: str) -> str:
+    """Drop colours and traces from what git wrote."""
+    return _TRACE.sub("", _ESCAPES.sub("", text))

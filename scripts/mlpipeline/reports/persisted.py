@@ -6,7 +6,10 @@ from mlpipeline.core.errors import InputError, PipelineError, PublishError
 from mlpipeline.core.outcome import Outcome
 from mlpipeline.core.ranking import Choice
 from mlpipeline.reports.report import Notice, Report
-from mlpipeline.reports.tables import Table
+from mlpipeline.reports.tables import Table, escaped
+
+_TOLD_ELSEWHERE = ("choice", "recovery", "messages")
+"""Fields of an outcome that are no outputs: the report shows them in its own words."""
 
 SHOWN = 10
 """Rows of the leaderboard that are shown."""
@@ -21,7 +24,7 @@ def report(outcome: Outcome, *, strict: bool) -> Report:
     """
     in_error = any(level == "error" for level, _ in outcome.messages)
     return Report(
-        outputs={name: value for name, value in vars(outcome).items() if name not in ("choice", "messages")},
+        outputs={name: value for name, value in vars(outcome).items() if name not in _TOLD_ELSEWHERE},
         text=_text(outcome),
         summary=_summary(outcome),
         notices=[
@@ -50,10 +53,27 @@ def _text(outcome: Outcome) -> str:
 
 
 def _summary(outcome: Outcome) -> str:
+    has_failed = outcome.status == "failed"
     facts = Table(header=("", ""), rows=[(name, value) for name, value in _facts(outcome).items()]).markdown()
     messages = "\n".join(f"- **{level}**: {' '.join(message.split())}" for level, message in outcome.messages)
-    board = _leaderboard(outcome.choice, Table.markdown)
-    return "\n\n".join(part for part in ("### MLflow persistence", facts, messages, board) if part)
+    parts = (
+        f"### MLflow persistence{' failed' if has_failed else ''}",
+        # The cause and the command come first: the rest of a long summary is folded away.
+        escaped(outcome.reason) if has_failed else "",
+        _recovery(outcome) if outcome.recovery else "",
+        facts,
+        messages,
+        _leaderboard(outcome.choice, Table.markdown),
+    )
+    return "\n\n".join(part for part in parts if part)
+
+
+def _recovery(outcome: Outcome) -> str:
+    return (
+        f"```bash\n{outcome.recovery}\n```\n\n"
+        "This pushes the commit that was built, from the bundle that this step left. The runner takes it along when "
+        "it goes: keep it by actions/upload-artifact with the output `bundle-path`."
+    )
 
 
 def _facts(outcome: Outcome) -> dict[str, str]:

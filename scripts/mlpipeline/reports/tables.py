@@ -27,7 +27,7 @@ class Table:
     def markdown(self) -> str:
         """A GitHub table; names are free text, so what would end a cell or begin markup is escaped."""
         rule = ["---:" if name in self.numeric else "---" for name in self.header]
-        rows = [self.header, rule, *([_escape(cell) for cell in row] for row in self.rows)]
+        rows = [self.header, rule, *([escaped(cell) for cell in row] for row in self.rows)]
         return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
@@ -35,8 +35,9 @@ def _one_line(cell: str) -> str:
     return " ".join(cell.split())
 
 
-def _escape(cell: str) -> str:
-    text = _one_line(cell)
+def escaped(text: str) -> str:
+    """Write free text as one line of Markdown that begins no markup."""
+    text = _one_line(text)
     for character in "\\|`<>[]*_":
         text = text.replace(character, f"\\{character}")
     return text

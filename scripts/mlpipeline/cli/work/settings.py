@@ -20,13 +20,14 @@ def publish_settings(flags: argparse.Namespace, environ: Mapping[str, str]) -> P
     Raises:
         InputError: the configuration cannot be used, or the root leaves the repository.
     """
-    context = context_of(environ)
     configured = configuration(flags.repository)
+    branch = flags.branch or configured.branch
+    context = context_of(environ, branch=branch or "")
     return PublishSettings(
         repository=flags.repository,
         root=flags.root or configured.root or ".",
         remote=flags.remote or configured.remote or REMOTE,
-        branch=flags.branch or configured.branch,
+        branch=branch,
         rule=_asked(flags).over(configured.rule),
         update=flags.update,
         dry_run=context.act if flags.dry_run is None else flags.dry_run,
