@@ -15,10 +15,13 @@ from mlpipeline.core.edits import Copy, Delete, Edit, Tree, Write
 from mlpipeline.core.ranking import Choice, RunSummary
 from mlpipeline.core.records import Kind
 from mlpipeline.history import reader
-from mlpipeline.history.paths import MODELS, PROMOTED, artifact_folder
+from mlpipeline.history.paths import ARTIFACTS, INFO, MODELS, PROMOTED, artifact_folder
 
 FORMATS = ("joblib", "pkl")
 """The single-file formats of a model that are promoted where the run logged them, as `model.<format>`."""
+
+_DESCRIBED = "_metadata.json"
+"""What the name of an algorithm's description ends with."""
 
 _COMMIT_TAGS = ("git.commit", "mlflow.source.git.commit")
 _DATA_TAGS = ("data.sha256", "data.dvc_md5")
@@ -74,9 +77,9 @@ def promote(tree: Tree, choice: Choice, *, tip: Tree, stale: Iterable[str]) -> P
         gone -= {edit.path for edit in own}
         edits += own
         if champion is choice.best:
-            edits += _promoted(champion, files, metadata)
-    if choice.best is None and any(path.startswith(f"{PROMOTED}/") for path in tree.files):
-        edits.append(Delete(path=PROMOTED))
+            edits += _promoted(tree, files, metadata)
+    if choice.best is None:
+        edits += [Delete(path=path) for path in sorted(promoted_files(tree))]
     return Promotion(
         edits=(*(Delete(path=path) for path in sorted(gone)), *edits),
         missing_formats=_missing_formats(models[choice.best.run_id]) if choice.best else (),
@@ -167,14 +170,47 @@ def _missing_formats(files: Container[str]) -> tuple[str, ...]:
     return (*whole, *(kind for kind in FORMATS if f"model.{kind}" not in files))
 
 
-def _promoted(best: RunSummary, files: ModelFiles, metadata: bytes) -> Iterator[Edit]:
-    yield Delete(path=PROMOTED)
-    if best.model is not None and "MLmodel" in files:
-        yield Copy(path=PROMOTED, source=best.model)
-    for name in (f"model.{kind}" for kind in FORMATS):
-        if name in files:
-            yield Copy(path=f"{PROMOTED}/{name}", source=files[name])
+def _promoted(tree: Tree, files: ModelFiles, metadata: bytes) -> Iterator[Edit]:
+    """The edits that replace the promoted model, and leave alone what others keep beside it."""
+    own = {f"{PROMOTED}/{name}": source for name, source in files.items()}
+    yield from (Delete(path=path) for path in sorted(promoted_files(tree) - own.keys()))
+    yield from (Copy(path=path, source=source) for path, source in own.items())
     yield Write(path=f"{PROMOTED}/metadata.json", content=metadata)
+
+
+def promoted_files(tree: Tree) -> frozenset[str]:
+    """Name the files beside `metadata.json` and itself that promotions have put into the promoted model's folder.
+
+    They are those that `metadata.json` lists; where it does not tell, those that are copies of what runs logged.
+    """
+    there = {path for path in tree.files if path.startswith(f"{PROMOTED}/")}
+    described = f"{PROMOTED}/metadata.json"
+    if not there:
+        return frozenset()
+    recorded = tree.read([described]).get(described, b"")
+    own = {described} & there if _is_ours(tree, recorded) else set()
+    try:
+        own |= {f"{PROMOTED}/{name}" for name in json.loads(recorded)["files"]}
+    except (KeyError, ValueError, TypeError):
+        logged = {identifier for path, identifier in tree.files.items() if path.startswith(f"{ARTIFACTS}/")}
+        own |= {path for path in there if tree.files[path] in logged}
+    return frozenset(own & there)
+
+
+def derived_files(tree: Tree) -> frozenset[str]:
+    """Name the files of `models/` and of the promoted model that promotions have written, as far as a tree tells."""
+    described = [path for path in tree.files if path.startswith(f"{MODELS}/") and path.endswith(_DESCRIBED)]
+    algorithms = [
+        path.removeprefix(f"{MODELS}/").removesuffix(_DESCRIBED)
+        for path, recorded in tree.read(described).items()
+        if _is_ours(tree, recorded)
+    ]
+    return promoted_files(tree) | {path for algorithm in algorithms for path in _algorithm_files(algorithm)}
+
+
+def _is_ours(tree: Tree, recorded: bytes) -> bool:
+    """Whether a `metadata.json` is of a promotion, also after a merge by hand has left its marks in it."""
+    return b'"run_id"' in recorded or INFO in tree.files
 
 
 def _algorithm_files(algorithm: str) -> list[str]:
@@ -186,4 +222,4 @@ def _copy_path(algorithm: str, kind: str) -> str:
 
 
 def _metadata_path(algorithm: str) -> str:
-    return f"{MODELS}/{algorithm}_metadata.json"
+    return f"{MODELS}/{algorithm}{_DESCRIBED}"

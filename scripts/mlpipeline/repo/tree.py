@@ -4,8 +4,9 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
 import git
 
@@ -40,14 +41,50 @@ class GitTree:
         listed = self.repo.git.ls_tree(
             "-r", "-z", "--full-tree", self.commit, "--", *(self.root + part for part in parts)
         )
-        entries = (entry.split("\t", 1) for entry in listed.split("\0") if entry)
-        return {
-            path.removeprefix(self.root): head.split(" ")[2] for head, path in entries if head.split(" ")[1] == "blob"
-        }
+        return {entry.path.removeprefix(self.root): entry.id for entry in _listed(listed) if entry.kind == "blob"}
+
+    @cached_property
+    def other_files(self) -> Mapping[str, str]:
+        """Object id by path, relative to the repository's top, of all files but the history's many."""
+        if self.commit is None:
+            return {}
+        files: dict[str, str] = {}
+        folders: list[str] = []
+        for way in ("", *_folders_of(self.root)):
+            for entry in self._entries(way):
+                if entry.kind == "blob":
+                    files[entry.path] = entry.id
+                elif entry.kind == "tree" and entry.path not in (self.root + METADATA, self.root + ARTIFACTS):
+                    folders += [] if self.root.startswith(f"{entry.path}/") else [entry.path]
+        if folders:
+            listed = self.repo.git.ls_tree("-r", "-z", "--full-tree", self.commit, "--", *folders)
+            files |= {entry.path: entry.id for entry in _listed(listed) if entry.kind == "blob"}
+        return files
+
+    def modes(self, paths: Iterable[str]) -> Mapping[str, str]:
+        """Git's modes of those of `paths` that exist, relative to the repository's top: files, folders, links, ..."""
+        found: dict[str, str] = {}
+        # Folder by folder, for what is asked for along with a folder of it makes git list the whole folder.
+        for _, named in groupby(sorted(set(paths), key=_depth), key=_depth):
+            if self.commit is not None:
+                listed = self.repo.git.ls_tree("-z", "--full-tree", self.commit, "--", *named)
+                found |= {entry.path: entry.mode for entry in _listed(listed)}
+        return found
+
+    def read_others(self, paths: Iterable[str]) -> Mapping[str, bytes]:
+        """The bytes of some of `other_files`."""
+        return self._contents({path: self.other_files[path] for path in paths})
 
     def read(self, paths: Iterable[str]) -> Mapping[str, bytes]:
         """The bytes of those of `paths` that exist."""
-        ids = {path: self.files[path] for path in paths if path in self.files}
+        return self._contents({path: self.files[path] for path in paths if path in self.files})
+
+    def _entries(self, folder: str) -> Iterator["_Entry"]:
+        """What a folder, with a `/` at its end or empty for the top, holds itself."""
+        paths = ("--", folder) if folder else ()
+        return _listed(self.repo.git.ls_tree("-z", "--full-tree", self.commit, *paths))
+
+    def _contents(self, ids: Mapping[str, str]) -> Mapping[str, bytes]:
         if not ids:
             return {}
         unique = sorted(set(ids.values()))
@@ -71,6 +108,33 @@ class GitTree:
     def folder_id(self, path: str) -> str:
         """The object id of the folder at `path`, relative to the root."""
         return str(self.repo.git.rev_parse("--verify", f"{self.commit}:{self.root}{path}"))
+
+
+class _Entry(NamedTuple):
+    """A line of `git ls-tree`; a tuple, for a history has hundreds of thousands."""
+
+    mode: str
+    kind: str
+    id: str
+    path: str
+
+
+def _listed(listed: str) -> Iterator[_Entry]:
+    """Parse the output of `git ls-tree -z`."""
+    for line in listed.split("\0"):
+        if line:
+            head, _, path = line.partition("\t")
+            mode, kind, identifier = head.split(" ")
+            yield _Entry(mode, kind, identifier, path)
+
+
+def _depth(path: str) -> int:
+    return path.count("/")
+
+
+def _folders_of(root: str) -> Iterator[str]:
+    """The folders on the way to a root, each with a `/` at its end, and the root itself; none for the top."""
+    yield from (root[: at + 1] for at, character in enumerate(root) if character == "/")
 
 
 def _batch(answer: bytes) -> Iterator[bytes]:
