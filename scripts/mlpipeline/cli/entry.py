@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import io
 import json
 import os
 import sys
@@ -107,6 +108,8 @@ def run(parser: argparse.ArgumentParser, argv: Sequence[str] | None = None) -> i
     Returns:
         The exit code.
     """
+    _print_what_can_be_printed()
+    _forget_repositories()
     flags = parser.parse_args(argv)
     command: Command = flags.command
     environ = dict(os.environ)
@@ -131,6 +134,48 @@ def run(parser: argparse.ArgumentParser, argv: Sequence[str] | None = None) -> i
 def say(line: str) -> None:
     """Show a line of progress."""
     print(line, file=sys.stderr, flush=True)
+
+
+_OF_ANOTHER_REPOSITORY = (
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_ATTR_SOURCE",
+    "GIT_CEILING_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_DIR",
+    "GIT_GLOB_PATHSPECS",
+    "GIT_GRAFT_FILE",
+    "GIT_ICASE_PATHSPECS",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_INTERNAL_SUPER_PREFIX",
+    "GIT_LITERAL_PATHSPECS",
+    "GIT_NAMESPACE",
+    "GIT_NOGLOB_PATHSPECS",
+    "GIT_NO_REPLACE_OBJECTS",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_QUARANTINE_PATH",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_SHALLOW_FILE",
+    "GIT_WORK_TREE",
+)
+"""What git sets for its hooks and for `rebase --exec`: which repository, index and objects it works on itself.
+
+More than `git rev-parse --local-env-vars` lists, but for its settings (`GIT_CONFIG_*`), which hold logins as well.
+"""
+
+
+def _forget_repositories() -> None:
+    """Let the git that this process starts find its repository by the folder that it is started in."""
+    for name in _OF_ANOTHER_REPOSITORY:
+        os.environ.pop(name, None)
+
+
+def _print_what_can_be_printed() -> None:
+    """Let a terminal that lacks a character show its number, instead of ending in an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _describe(parser: argparse.ArgumentParser, description: str, epilog: str) -> None:

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
 
 import git
@@ -18,6 +18,16 @@ from mlpipeline.core.errors import RepositoryError
 from mlpipeline.repo.remote import error_text, is_transport, last_line
 from mlpipeline.repo.scratch import Scratch
 from mlpipeline.repo.tree import GitTree
+
+_SCRATCH_SETTINGS = (
+    ("push.gpgSign", "false"),
+    ("push.followTags", "false"),
+    ("push.recurseSubmodules", "no"),
+    ("fetch.recurseSubmodules", "no"),
+    ("gc.auto", "0"),
+    ("maintenance.auto", "false"),
+)
+"""What the user's configuration may say of pushes and fetches in general, and must not say of ours."""
 
 NAMED = 10
 """Files that a message names, at the most."""
@@ -140,7 +150,8 @@ class Checkout:
             repo = git.Repo.init(
                 path, bare=True, template="", object_format=self.object_format, allow_unsafe_options=True
             )
-            repo.git.config("core.hooksPath", str(path / "no-hooks"))
+            for name, value in (("core.hooksPath", str(path / "no-hooks")), *_SCRATCH_SETTINGS):
+                repo.git.config(name, value)
             common = self._path("--git-common-dir")
             (path / "objects/info").mkdir(parents=True, exist_ok=True)
             (path / "objects/info/alternates").write_text(f"{common / 'objects'}\n", encoding="utf-8")
@@ -177,7 +188,7 @@ class Checkout:
         if self.branch != branch:
             return FollowUp(followed=False, reason=f"the branch '{branch}' is not checked out")
         try:
-            self._repo.git.fetch("--no-tags", "--no-recurse-submodules", remote, f"refs/heads/{branch}")
+            self._fetch(remote, branch)
         except GitCommandError as error:
             return FollowUp(followed=False, reason=last_line(error), remedy=pull)
         head = self.commit("HEAD")
@@ -189,6 +200,14 @@ class Checkout:
         if head:
             expendable |= self._equal_files(head, commit, expendable)
         return self._fast_forward(commit, expendable, pull)
+
+    def _fetch(self, remote: str, branch: str) -> None:
+        fetch = partial(self._repo.git.fetch, "--no-tags", "--no-recurse-submodules")
+        try:
+            fetch(remote, f"refs/heads/{branch}")
+        except GitCommandError:
+            # Where the remote is mirrored, git would have to move the branch itself, and refuses.
+            fetch("--refmap=", remote, f"refs/heads/{branch}")
 
     def _fast_forward(self, commit: str, expendable: Iterable[str], pull: str) -> FollowUp:
         """Bring branch, index and files to `commit`, whatever the user's configuration says of merges in general."""

@@ -25,7 +25,8 @@ def write_outputs(path: Path, outputs: Mapping[str, object]) -> None:
         # A delimiter nobody can guess keeps a value from ending its own block and adding outputs.
         delimiter = f"end-{secrets.token_hex(16)}"
         lines += [f"{output_name(name)}<<{delimiter}", as_text(value), delimiter]
-    with path.open("a", encoding="utf-8") as file:
+    # A file's name may hold bytes that are no text; GitHub reads UTF-8 alone.
+    with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
         file.write("".join(f"{line}\n" for line in lines))
 
 
