@@ -14,6 +14,7 @@ from mlpipeline.core.outcome import Outcome, Status
 from mlpipeline.core.settings import UNREACHABLE_ATTEMPTS, PublishSettings
 from mlpipeline.history.paths import METADATA, PROMOTED
 from mlpipeline.publishing import wording
+from mlpipeline.publishing.attributes import kept_as_they_are
 from mlpipeline.publishing.ownership import refuse_foreign
 from mlpipeline.publishing.plan import Contribution, Plan, plan
 from mlpipeline.publishing.wording import Failure, counted
@@ -124,13 +125,13 @@ class Publication:
         """Decide what to write on a tip.
 
         Raises:
-            RepositoryError: what others own would be written over.
+            RepositoryError: what others own would be written over, or is to be encrypted.
         """
         tree = self.scratch.tree(tip, self.settings.prefix)
         planned = plan(tree, self.contribute(tree), self.settings.rule, now=int(self.effects.now()))
         if planned.is_new:
             refuse_foreign(planned, tree, self.checkout.top if self.checkout.branch == self.branch else None)
-        return planned
+        return kept_as_they_are(planned, tree)
 
     def _publish(self, planned: Plan) -> Result:
         """Write and push, and plan again on the new tip as often as another job was faster."""

@@ -246,14 +246,21 @@ class Checkout:
         return FollowUp(followed=False, reason=own, remedy=" && ".join(commands))
 
     def _equal_files(self, head: str, commit: str, known: frozenset[str]) -> frozenset[str]:
-        """Files in the checkout that are, byte for byte, what `commit` holds and `head` does not; but for `known`."""
+        """Files in the checkout that are, byte for byte, what `commit` holds and `head` does not; but for `known`.
+
+        Or what `head` holds, where git takes them for edited because a filter would make something else of them.
+        """
         listed = str(self._repo.git.diff_tree("-r", "-z", "--no-renames", "--no-commit-id", head, commit))
         fields = listed.split("\0")
-        changes = ((entry.split(" "), path) for entry, path in zip(fields[::2], fields[1::2], strict=False))
+        changes = [(entry.split(" "), path) for entry, path in zip(fields[::2], fields[1::2], strict=False)]
+        folders = {path.partition("/")[0] for (*_, status), path in changes if status != "A"}
+        edited = self._repo.git.diff_files("-z", "--name-only", "--", *sorted(folders)) if folders else ""
+        is_edited = frozenset(str(edited).split("\0"))
         return frozenset(
             path
-            for (_, mode, _, identifier, _), path in changes
-            if path not in known and self._holds(path, mode, identifier)
+            for (before, after, old, new, _), path in changes
+            if path not in known
+            and (self._holds(path, after, new) or (path in is_edited and self._holds(path, before[1:], old)))
         )
 
     def _holds(self, path: str, mode: str, identifier: str) -> bool:

@@ -1,7 +1,7 @@
 """The history's part of one commit, read from git."""
 
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
@@ -12,6 +12,7 @@ import git
 
 from mlpipeline.core.edits import Content, blob_id
 from mlpipeline.history.paths import ARTIFACTS, INFO, METADATA, MODELS
+from mlpipeline.repo.fastimport import git_program
 
 
 @dataclass
@@ -75,6 +76,52 @@ class GitTree:
         """The bytes of some of `other_files`."""
         return self._contents({path: self.other_files[path] for path in paths})
 
+    def attributes(
+        self, paths: Iterable[str], files: Mapping[str, bytes], names: Sequence[str]
+    ) -> Mapping[str, Mapping[str, str]]:
+        """Git's attributes of paths, given the `.gitattributes` of a repository and nothing of the user's.
+
+        Args:
+            paths: relative to the repository's top.
+            files: the content of each `.gitattributes`, by such a path.
+            names: the attributes to look up.
+
+        Returns:
+            By path and name, as `git check-attr` says: `unspecified`, `unset`, `set` or a value.
+        """
+        with tempfile.TemporaryDirectory(prefix="mlflow-attributes-") as folder:
+            index = {"GIT_INDEX_FILE": str(Path(folder, "index")), "GIT_ATTR_NOSYSTEM": "1"}
+            entries = "".join(f"100644 {self._stored(content)}\t{path}\0" for path, content in files.items())
+            with self.repo.git.custom_environment(**index):
+                self._given(entries, "update-index", "-z", "--add", "--index-info")
+                asked = "".join(f"{path}\0" for path in paths)
+                told = self._given(
+                    asked, "-c", "core.attributesFile=/dev/null", "check-attr", "--cached", "--stdin", "-z", *names
+                )
+        fields = told.split("\0")
+        found: dict[str, dict[str, str]] = {}
+        for path, name, value in zip(fields[::3], fields[1::3], fields[2::3], strict=False):
+            found.setdefault(path, {})[name] = value
+        return found
+
+    def pointers(self, identifiers: Iterable[str]) -> frozenset[str]:
+        """Tell which of some objects are pointers of Git LFS."""
+        asked = "".join(f"{identifier}\n" for identifier in sorted(set(identifiers)))
+        sizes = (line.split(" ") for line in self._given(asked, "cat-file", "--batch-check").splitlines())
+        small = {line[0]: line[0] for line in sizes if len(line) == _SIZED and int(line[2]) <= _LARGEST_POINTER}
+        return frozenset(name for name, data in self._contents(small).items() if data.startswith(_POINTER))
+
+    def _stored(self, content: bytes) -> str:
+        """Store an object; its id."""
+        return self._given(content.decode(errors="surrogateescape"), "hash-object", "-w", "--stdin")
+
+    def _given(self, text: str, *command: str) -> str:
+        """Run git with a text as its input."""
+        with tempfile.TemporaryFile() as given:
+            given.write(text.encode(errors="surrogateescape"))
+            given.seek(0)
+            return str(self.repo.git.execute([git_program(), *command], istream=given))
+
     def read(self, paths: Iterable[str]) -> Mapping[str, bytes]:
         """The bytes of those of `paths` that exist."""
         return self._contents({path: self.files[path] for path in paths if path in self.files})
@@ -108,6 +155,15 @@ class GitTree:
     def folder_id(self, path: str) -> str:
         """The object id of the folder at `path`, relative to the root."""
         return str(self.repo.git.rev_parse("--verify", f"{self.commit}:{self.root}{path}"))
+
+
+_POINTER = b"version https://git-lfs.github.com/spec/"
+
+_LARGEST_POINTER = 1024
+"""Bytes; Git LFS takes nothing longer for a pointer."""
+
+_SIZED = 3
+"""Words that `cat-file --batch-check` has for an object that is there."""
 
 
 class _Entry(NamedTuple):
