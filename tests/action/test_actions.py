@@ -187,7 +187,7 @@ JSON = {
     "actions/preprocessing": "processed_path train_rows validation_rows test_rows duplicates_dropped",
     "actions/training": "tracking_uri experiment best_run_id best_algorithm val_rmse runs failed_runs",
     "actions/mlflow-persistence": " ".join(
-        field.name for field in fields(Outcome) if field.name not in ("choice", "messages")
+        field.name for field in fields(Outcome) if field.name not in ("choice", "recovery", "messages")
     ),
 }
 """The names that each action's command prints with `--json`; the commands' own tests hold them to it."""

@@ -64,3 +64,28 @@ def test_the_package_is_the_command() -> None:
         check=True,
     )
     assert done.stdout.startswith("usage: mlflow-git persist ")
+
+
+@pytest.mark.parametrize("attempts", ["0", "-1", "1.5", "many", ""])
+def test_a_number_of_attempts_is_at_least_one(attempts: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["persist", f"--attempts={attempts}"])
+
+    assert ended.value.code == 2
+    assert f"argument --attempts: '{attempts}' is not a whole number of at least 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        (["history", "adopt"], 5),
+        (["history", "adopt", "--no-fail-on-error"], 0),
+        (["persist"], 0),
+        (["persist", "--fail-on-error"], 5),
+    ],
+)
+def test_a_failure_is_an_exit_code_where_a_person_or_a_flag_asks_for_it(
+    command: list[str], code: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*command, "--repository", str(tmp_path)]) == code
+    assert "is not inside a Git repository" in capsys.readouterr().err

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from mlpipeline.cli.history import main as history
 from mlpipeline.core.errors import InputError
 from mlpipeline.history.health import Health
 from mlpipeline.history.paths import INFO
@@ -312,3 +313,14 @@ def test_a_declined_adoption_leaves_everything(origin: Path, job: Job) -> None:
     assert (outcome.status, outcome.pushed) == ("failed", False)
     assert git(origin, "rev-parse", "main") == before
     assert git(job.checkout, "status", "--porcelain") == ""
+
+
+def test_a_push_that_fails_is_the_commands_exit_code(
+    origin: Path, job: Job, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_run(job.store)
+    commit(job)
+    hook(origin, "pre-receive", "exit 1")
+
+    assert history.main(["adopt", "--repository", str(job.checkout)]) == 6
+    assert "could not be pushed" in capsys.readouterr().err

@@ -17,7 +17,7 @@ from mlpipeline.reports.report import Notice, Report, failed
 
 EXIT_CODES = """\
 exit codes:
-  0  done; also a failure that was reported, if the command has --fail-on-error and it is not given
+  0  done; of persist also a failure that was reported, unless --fail-on-error is given
   1  an unexpected error: a bug
   2  bad usage, or an input that cannot be used
   3  a missing dependency

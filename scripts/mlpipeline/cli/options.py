@@ -50,8 +50,8 @@ def add_experiment(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_publishing(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of every command that publishes."""
+def add_publishing(parser: argparse.ArgumentParser, *, strict: bool = False) -> None:
+    """Add the flags of every command that publishes; `strict` is whether it fails by default where publishing does."""
     add_place(parser)
     parser.add_argument("--remote", default="", help="where to push (default: of mlflow-git.yaml, else origin)")
     parser.add_argument(
@@ -60,7 +60,11 @@ def add_publishing(parser: argparse.ArgumentParser) -> None:
     add_metric(parser)
     add_experiment(parser)
     parser.add_argument(
-        "--attempts", type=int, default=ATTEMPTS, metavar="N", help=f"pushes that may lose a race (default: {ATTEMPTS})"
+        "--attempts",
+        type=_count,
+        default=ATTEMPTS,
+        metavar="N",
+        help=f"pushes that may lose a race (default: {ATTEMPTS})",
     )
     parser.add_argument(
         "--update",
@@ -74,7 +78,19 @@ def add_publishing(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="stop before pushing (default: only under act, where a push would reach your real remote)",
     )
-    parser.add_argument("--fail-on-error", action="store_true", help="end with the error's exit code instead of 0")
+    parser.add_argument(
+        "--fail-on-error",
+        action=argparse.BooleanOptionalAction,
+        default=strict,
+        help=f"end with the error's exit code instead of 0 (default: {'yes' if strict else 'no'})",
+    )
+
+
+def _count(text: str) -> int:
+    """Parse a number of times, of which there is at least one."""
+    if not (text.isdecimal() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number of at least 1")
+    return int(text)
 
 
 def _lines(text: str) -> list[str]:

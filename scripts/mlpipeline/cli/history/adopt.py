@@ -1,5 +1,7 @@
 """`history.py adopt`: heal a repository that already commits an `mlruns/`."""
 
+from functools import partial
+
 from mlpipeline.cli import entry, options
 from mlpipeline.reports import persisted
 
@@ -22,7 +24,8 @@ COMMAND = entry.Command(
     summary="heal a repository that already commits an mlruns/",
     description=DESCRIPTION,
     epilog=EXAMPLES,
-    add_flags=options.add_publishing,
+    # A person adopts, or a script of theirs: there is no training whose result a failure would hide.
+    add_flags=partial(options.add_publishing, strict=True),
     work=entry.later("mlpipeline.cli.work.adopt"),
     failure=lambda _, error, flags: persisted.failure(error, metric=flags.metric or None),
     is_strict=lambda flags: bool(flags.fail_on_error),

@@ -31,7 +31,7 @@ def publish_settings(flags: argparse.Namespace, environ: Mapping[str, str]) -> P
         rule=_asked(flags).over(configured.rule),
         update=flags.update,
         dry_run=context.act if flags.dry_run is None else flags.dry_run,
-        attempts=max(1, flags.attempts),
+        attempts=flags.attempts,
         context=context,
     )
 
