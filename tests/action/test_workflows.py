@@ -73,6 +73,30 @@ def test_two_jobs_may_write() -> None:
     assert "concurrency" not in writer
 
 
+def readme_steps() -> list[dict[str, Any]]:
+    """The steps of the README's workflow."""
+    block = re.search(r"```yaml\n(permissions:.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert block
+    return list(yaml.safe_load(block[1])["jobs"]["train"]["steps"])
+
+
+def pipeline_steps() -> list[dict[str, Any]]:
+    content = yaml.safe_load((ROOT / ".github" / "workflows" / "pipeline.yml").read_text(encoding="utf-8"))
+    return list(content["jobs"]["mlflow-persistence"]["steps"])
+
+
+@pytest.mark.parametrize("found", [readme_steps(), pipeline_steps()], ids=["README.md", "pipeline.yml"])
+def test_a_push_that_failed_is_not_followed_by_anything_but_keeping_its_commit(found: list[dict[str, Any]]) -> None:
+    at = next(number for number, step in enumerate(found) if step.get("id") == "persist")
+    keep, *others = found[at + 1 :]
+
+    assert keep["if"] == "always() && steps.persist.outputs.bundle-path != ''"
+    assert keep["uses"].startswith("actions/upload-artifact@")
+    assert keep["with"]["path"] == "${{ steps.persist.outputs.bundle-path }}"
+    assert others
+    assert {step["if"] for step in others} == {"steps.persist.outputs.pushed == 'true'"}
+
+
 @EVERY_WORKFLOW
 def test_what_persisting_commits_starts_no_workflow(path: Path) -> None:
     folders = [METADATA, ARTIFACTS, MODELS, PROMOTED.partition("/")[0]]
