@@ -173,6 +173,16 @@ class TestRemedies:
         assert git(origin, "log", "-1", "--format=%s", "main").startswith("MLflow: add 1 run")
         assert git(job.checkout, "rev-parse", "HEAD") == head
 
+    def test_a_commit_that_is_not_signed_is_told(self, job: Job) -> None:
+        write_run(job.store)
+        assert not any("not signed" in message for _, message in job.persist().messages)
+        git(job.checkout, "config", "commit.gpgSign", "true")
+        write_run(job.store)
+
+        assert ("notice", "The commit is not signed") in [
+            (level, message[:24]) for level, message in job.persist().messages
+        ]
+
     def test_what_a_protected_branch_refuses_goes_to_another(self, origin: Path, job: Job) -> None:
         hook(
             origin,

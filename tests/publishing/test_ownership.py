@@ -68,6 +68,18 @@ class TestDvc:
         assert "belongs to DVC" in message
         assert named in message
 
+    def test_an_output_is_seen_in_a_clone_without_blobs(
+        self, origin: Path, job: Job, new_job: Callable[..., Job]
+    ) -> None:
+        git(origin, "config", "uploadpack.allowFilter", "true")
+        git(origin, "config", "uploadpack.allowAnySHA1InWant", "true")
+        push(job, {"pipelines/dvc.yaml": "stages:\n  t:\n    wdir: ..\n    outs: [models]\n"})
+        bare = new_job("bare", "--filter=blob:none", "--no-checkout")
+        write_run(bare.store)
+
+        with pytest.raises(RepositoryError, match="belongs to DVC"):
+            bare.persist()
+
     def test_an_output_that_is_not_committed_yet_is_refused(self, origin: Path, job: Job) -> None:
         put(job.checkout / "models.dvc", b"outs:\n- path: models\n")
 

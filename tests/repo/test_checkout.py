@@ -62,6 +62,15 @@ class TestCommitsOfItsOwn:
         }
         assert told(job, source=store.as_uri()) == ""
 
+    def test_beside_a_folder_with_a_space_the_advice_works(self, origin: Path, job: Job) -> None:
+        commit(job, "report.md")
+        store = job.checkout / "back end/mlruns"
+        write_run(store)
+
+        follow_advice(job, told(job, root="back end"))
+
+        assert is_up_to_date(job, origin)
+
     def test_one_is_counted_as_one(self, job: Job) -> None:
         commit(job, "report.md")
         write_run(job.store)
@@ -75,12 +84,17 @@ class TestCommitsOfItsOwn:
 
         assert told(job) == ""
 
-    def test_beside_other_work_below_mlruns_the_advice_names_it(self, job: Job) -> None:
+    def test_beside_other_work_below_mlruns_the_advice_names_it(self, origin: Path, job: Job) -> None:
         commit(job, "report.md")
         write_run(job.store)
         put(job.store / "notes.txt", b"mine")
 
-        assert "move mlruns/notes.txt away, then git pull --rebase origin main" in told(job)
+        message = told(job)
+
+        assert "move mlruns/notes.txt away, then git stash push" in message
+        (job.store / "notes.txt").rename(job.checkout.with_name("notes.txt"))
+        subprocess.run(["sh", "-e", "-c", message.split(", then ")[1]], cwd=job.checkout, check=True)
+        assert is_up_to_date(job, origin)
 
 
 class TestFilesInTheWay:

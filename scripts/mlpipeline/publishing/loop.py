@@ -184,7 +184,9 @@ class Publication:
         follow_up = self._update_checkout(planned, commit)
         reason = f"{counted(planned)} added to {self._target}"
         outcome = self._outcome(planned, status="persisted", reason=reason, follow_up=follow_up)
-        return Result(outcome=replace(outcome, pushed=True, commit_sha=commit), plan=planned)
+        unsigned = (wording.UNSIGNED,) if self.checkout.wants_signatures() else ()
+        messages = (*outcome.messages, *unsigned)
+        return Result(outcome=replace(outcome, pushed=True, commit_sha=commit, messages=messages), plan=planned)
 
     def _nothing_new(self, planned: Plan) -> Result:
         follow_up = self._update_checkout(planned, planned.tip.commit)

@@ -18,6 +18,9 @@ NAMED = 10
 """Names of metrics or experiments that a message lists, at the most."""
 
 
+UNSIGNED = ("notice", "The commit is not signed, though commit.gpgSign asks for it: it is built without your key.")
+"""What is said of a pushed commit where the configuration asks for signatures, by annotation level."""
+
 _LOG_IN = "log in (a credential helper, an SSH key)"
 
 _OWN_BRANCH = "publish on a branch of its own with --branch"

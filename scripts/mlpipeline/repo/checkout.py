@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -111,6 +112,12 @@ class Checkout:
             return str(self._repo.git.var("GIT_COMMITTER_IDENT")).rsplit(" ", 2)[0]
         return None
 
+    def wants_signatures(self) -> bool:
+        """Whether the configuration asks that commits be signed."""
+        with suppress(GitCommandError):
+            return str(self._repo.git.config("--type=bool", "--get", "commit.gpgSign")) == "true"
+        return False
+
     def changed_files(self, folders: Iterable[str]) -> frozenset[str]:
         """Files below `folders` that the index does not hold as they are: untracked, ignored or edited.
 
@@ -195,10 +202,10 @@ class Checkout:
         if head == commit or (head and self._contains(head, commit)):
             return FollowUp(followed=True)
         expendable = frozenset(replaceable)
-        if head and not self._contains(commit, head):
-            return self._parted(head=head, remote=remote, branch=branch, commit=commit, expendable=expendable)
         if head:
             expendable |= self._equal_files(head, commit, expendable)
+        if head and not self._contains(commit, head):
+            return self._parted(head=head, remote=remote, branch=branch, commit=commit, expendable=expendable)
         return self._fast_forward(commit, expendable, pull)
 
     def _fetch(self, remote: str, branch: str) -> None:
@@ -236,14 +243,15 @@ class Checkout:
         count = int(self._repo.git.rev_list("--count", f"{commit}..{head}"))
         own = f"'{branch}' has {count} {'commit that is' if count == 1 else 'commits that are'} not on '{remote}'"
         commands = [f"git pull --rebase {remote} {branch}", f"git push {remote} HEAD:refs/heads/{branch}"]
+        others: list[str] = []
         # They would be in the way of a rebase, and what they hold comes back with it.
         if folders := sorted({path.split("/", 1)[0] for path in expendable}):
-            if others := sorted(self.changed_files(folders) - expendable):
-                return FollowUp(
-                    followed=False, reason=own, remedy=f"move {_named(others)} away, then {' && '.join(commands)}"
-                )
-            commands[:1] = [f"git stash push --all -- {' '.join(folders)}", commands[0], "git stash drop"]
-        return FollowUp(followed=False, reason=own, remedy=" && ".join(commands))
+            others = sorted(self.changed_files(folders) - expendable)
+            # A stash, and not dropped: what training has written by the time somebody types this is in it.
+            stash = f"git stash push --all --message 'published on {remote}' -- {shlex.join(folders)}"
+            commands.insert(0, stash)
+        away = f"move {_named(others)} away, then " if others else ""
+        return FollowUp(followed=False, reason=own, remedy=away + " && ".join(commands))
 
     def _equal_files(self, head: str, commit: str, known: frozenset[str]) -> frozenset[str]:
         """Files in the checkout that are, byte for byte, what `commit` holds and `head` does not; but for `known`.
