@@ -102,7 +102,7 @@ def test_colours_and_traces_are_not_part_of_what_a_remote_says() -> None:
     ("cause", "means", "command"),
     [
         ("policy", "push", "git push origin FETCH_HEAD:refs/heads/main"),
-        ("no-credentials", "push from where git may", "git push origin FETCH_HEAD:refs/heads/main"),
+        ("no-credentials", "in a clone that may push, push", "git push origin FETCH_HEAD:refs/heads/main"),
         ("protected", "push to another branch", "git push origin FETCH_HEAD:refs/heads/mlflow-abc"),
         ("signature", "sign and push", "git commit-tree -S"),
     ],

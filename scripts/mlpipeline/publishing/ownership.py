@@ -107,7 +107,7 @@ def _refuse_dvcs(written: Iterable[str], tip: GitTree, checkout: Path | None) ->
         for owned in (path, *(path[:at] for at, character in enumerate(path) if character == "/"), "."):
             if owned in found:
                 raise RepositoryError(
-                    f"'{owned}' belongs to DVC, as '{found[owned]}' says, so '{path}' cannot be committed: DVC would "
+                    f"'{owned}' belongs to DVC, as '{found[owned]}' says, so nothing can be stored there: DVC would "
                     "fail in every clone, because Git tracks what it owns.",
                     untouched=_UNTOUCHED,
                     remedy=f"{_ELSEWHERE}; or give DVC another folder than '{owned}'.",

@@ -137,7 +137,7 @@ def recovery(failure: Failure, *, bundle: str, remote: str, branch: str, name: s
             own = bundle.rpartition("/")[2].removesuffix(".bundle")
             return "push to another branch", f"{fetch} && git push {remote} FETCH_HEAD:refs/heads/mlflow-{own}"
         case Declined(cause="no-credentials" | "bad-credentials" | "rights" | "sso" | "read-only-key"):
-            return "push from where git may", push
+            return "in a clone that may push, push", push
     return "push", push
 
 
