@@ -1,5 +1,7 @@
 """The grammar of a history's paths, both ways, and its ids."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,6 +20,7 @@ from mlpipeline.history.paths import (
     parse,
     version_folder,
     version_number,
+    with_underscore,
 )
 
 RUN, MODEL, TRACE = Kind.RUN, Kind.LOGGED_MODEL, Kind.TRACE
@@ -218,15 +221,23 @@ def test_experiment_ids_are_digits(text: str, good: bool) -> None:
 def test_an_experiment_id_is_18_digits_and_depends_on_the_name_alone(name: str) -> None:
     identifier = experiment_id(name)
 
-    assert len(identifier) == 18
-    assert identifier.isdigit()
+    assert re.fullmatch("[0-9]{17}_[0-9]", identifier)
+    assert not identifier.isdigit()
+    assert is_experiment_id(identifier)
     assert identifier == experiment_id(name)
     assert identifier != experiment_id(name + "!")
-    assert int(identifier) < 2**63
+    assert 10**17 <= int(identifier) < 2**63
 
 
 def test_the_default_experiment_is_always_0() -> None:
-    assert experiment_id("Default") == "0"
+    assert experiment_id("Default") == "0_0"
+    assert int("0_0") == 0
+
+
+@pytest.mark.parametrize(("digits", "identifier"), [("0", "0_0"), ("7", "0_7"), ("12", "1_2"), ("1_2", "1_2")])
+def test_an_underscore_leaves_the_number_as_it_is(digits: str, identifier: str) -> None:
+    assert with_underscore(digits) == identifier
+    assert int(identifier) == int(digits)
 
 
 @pytest.mark.parametrize(

@@ -35,11 +35,11 @@ class History:
         return clone(self.origin, folder)
 
     def run(self, cwd: Path, program: Path, *arguments: str, before: tuple[str, ...] = ()) -> Done:
-        """Run a Python program with the plugin and without a flag; its last line is JSON."""
+        """Run a Python program with the plugin and without a flag, on its `mlruns`; its last line is JSON."""
         done = subprocess.run(
             [*before, sys.executable, program, *arguments],
             cwd=cwd,
-            env={**os.environ, **self._variables},
+            env={**os.environ, **self._variables, "MLFLOW_TRACKING_URI": (cwd / "mlruns").as_uri()},
             capture_output=True,
             text=True,
             check=False,

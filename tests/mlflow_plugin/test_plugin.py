@@ -94,14 +94,14 @@ def training(history: History, tmp_path_factory: pytest.TempPathFactory) -> Trai
 
 def test_training_goes_on_in_the_checkout(training: Training) -> None:
     told, checkout = training.told, training.checkout
-    default, new = f"file:./mlflow-artifacts/{told['run']}/artifacts", experiment(checkout, "newer one")
+    default, new = f"file:./mlflow-artifacts/0/{told['run']}/artifacts", experiment(checkout, "newer one")
 
-    assert told["uri"] == f"{home(checkout)}/{told['run']}/artifacts"
+    assert told["uri"] == f"{home(checkout)}/0/{told['run']}/artifacts"
     assert told["text"] == "mine"
     run = training.meta(f"0/{told['run']}")
     assert (run["artifact_uri"], run["status"], run["lifecycle_stage"]) == (default, 3, "active")
     assert training.meta(f"{new.name}")["artifact_location"] == f"file:./mlflow-artifacts/{new.name}"
-    location = f"file:./mlflow-artifacts/models/{told['model']}/artifacts"
+    location = f"file:./mlflow-artifacts/0/models/{told['model']}/artifacts"
     assert training.meta(f"0/models/{told['model']}")["artifact_location"] == location
     assert training.meta("models/pricer/version-2")["storage_location"] == location
     assert training.meta("models/by place/version-1")["source"] == f"{default}/model"
@@ -115,8 +115,8 @@ def test_training_leaves_new_files_that_name_no_machine(training: Training) -> N
     # MLflow notes in a registered model when its last version was made.
     assert [line for line in status if not line.startswith("?? ")] == [" M mlruns/models/pricer/meta.yaml"]
     new = {line[3:] for line in status}
-    assert f"mlflow-artifacts/{told['run']}/artifacts/note.txt" in new
-    assert f"mlflow-artifacts/models/{told['model']}/artifacts/MLmodel" in new
+    assert f"mlflow-artifacts/0/{told['run']}/artifacts/note.txt" in new
+    assert f"mlflow-artifacts/0/models/{told['model']}/artifacts/MLmodel" in new
     assert [path for path in new if b"checkout" in (checkout / path).read_bytes()] == []
 
 
@@ -154,7 +154,7 @@ def test_folders_that_git_dropped_are_not_missed(history: History, repository: P
     (bare / "metrics").unlink()  # the link that stands for the empty folder
     for name in (".metrics", "params", "artifacts", "tags"):
         shutil.rmtree(bare / name)
-    shutil.rmtree(repository / "mlruns/0")  # the default experiment, which a history need not have
+    assert not (repository / "mlruns/0").exists()  # the default experiment, which a history need not have
 
     told = history.run(repository, PROGRAMS / "log_into_missing_folders.py", bare.name).told
 
@@ -209,15 +209,13 @@ def test_malformed_files_hide_nothing_else(history: History, repository: Path) -
         assert done.errors.count(str(named)) == 1
 
 
-@pytest.mark.parametrize("bare", [False, True], ids=["from elsewhere", "bare command"])
-def test_the_ui_shows_a_history(history: History, repository: Path, tmp_path: Path, *, bare: bool) -> None:
+@pytest.mark.parametrize("is_here", [False, True], ids=["from elsewhere", "by a bare path"])
+def test_the_ui_shows_a_history(history: History, repository: Path, tmp_path: Path, *, is_here: bool) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    cwd, arguments = (
-        (repository, ()) if bare else (elsewhere, ("--backend-store-uri", (repository / "mlruns").as_uri()))
-    )
+    cwd, uri = (repository, "./mlruns") if is_here else (elsewhere, (repository / "mlruns").as_uri())
 
-    with history.ui(cwd, *arguments) as server:
+    with history.ui(cwd, "--backend-store-uri", uri) as server:
         api = f"{server.address}/ajax-api/2.0/mlflow"
         experiments = ask(f"{api}/experiments/search", max_results=10)["experiments"]
         (houses,) = [each for each in experiments if each["name"] == "houses"]

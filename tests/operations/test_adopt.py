@@ -18,7 +18,7 @@ from support.gitrepo import clone, files, git, hook, show
 from support.jobs import NOW, Job
 from support.mlstore import put, write_experiment, write_metric, write_run, write_yaml
 
-OLD = "123456789012345678"
+OLD, NEW = "123456789012345678", "12345678901234567_8"
 
 
 def commit(job: Job, message: str = "runs, by hand") -> None:
@@ -53,8 +53,8 @@ def test_an_ordinary_folder_opens_after_it(origin: Path, job: Job, tmp_path: Pat
     )  # fmt: skip
     stored = files(origin)
     assert f"mlflow-artifacts/{run}/artifacts/plots/a.png" in stored
-    assert f"mlruns/{OLD}/{run}/artifacts/plots/a.png" not in stored, "the experiment keeps its id, the artifact moves"
-    assert f"mlruns/{OLD}/{run}/metrics/val_rmse" in stored
+    assert f"mlruns/{NEW}/{run}/artifacts/plots/a.png" not in stored, "the artifact moves"
+    assert f"mlruns/{NEW}/{run}/metrics/val_rmse" in stored
     assert git(origin, "log", "-1", "--format=%s", "main") == (
         "MLflow: adopt 2 runs that were committed by hand, best val_rmse 1 by ridge"
     )
@@ -148,12 +148,12 @@ def test_what_is_malformed_is_repaired_or_named_and_stops_nothing(origin: Path, 
 
     assert adoption.before.visible == 0, "one empty metric blanks the whole experiment"
     assert adoption.after.visible == adoption.after.opened == 4
-    assert show(origin, f"mlruns/{OLD}/{spaced}/metrics/val_rmse") == b"1 0.5 0\n2 0.4 1\n"
-    assert yaml.safe_load(show(origin, f"mlruns/{OLD}/{foreign}/meta.yaml"))["experiment_id"] == OLD
+    assert show(origin, f"mlruns/{NEW}/{spaced}/metrics/val_rmse") == b"1 0.5 0\n2 0.4 1\n"
+    assert yaml.safe_load(show(origin, f"mlruns/{NEW}/{foreign}/meta.yaml"))["experiment_id"] == NEW
     stored = files(origin)
-    assert f"mlruns/{OLD}/{empty}/metrics/val_rmse" not in stored
-    assert show(origin, f"mlruns/{OLD}/{broken}/meta.yaml") == b"run_id: [", "what cannot be read stays as it is"
-    assert f"mlruns/{OLD}/{lost}/metrics/val_rmse" in stored
+    assert f"mlruns/{NEW}/{empty}/metrics/val_rmse" not in stored
+    assert show(origin, f"mlruns/{NEW}/{broken}/meta.yaml") == b"run_id: [", "what cannot be read stays as it is"
+    assert f"mlruns/{NEW}/{lost}/metrics/val_rmse" in stored
     told = messages(adoption)
     for run, why in {
         spaced: "dataset's name",
@@ -185,9 +185,9 @@ def test_one_name_under_two_ids_becomes_one_experiment(origin: Path, job: Job) -
 
     adopted(job)
 
-    folders = {path.split("/")[1] for path in files(origin) if path.startswith("mlruns/")} - {".gitattributes"}
-    assert folders == {"111"}
-    assert {path.split("/")[2] for path in files(origin) if path.startswith("mlruns/111/")} >= set(runs)
+    folders = {path.split("/")[1] for path in files(origin) if path.startswith("mlruns/")}
+    assert folders - {".gitattributes", ".gitignore"} == {"11_1"}
+    assert {path.split("/")[2] for path in files(origin) if path.startswith("mlruns/11_1/")} >= set(runs)
 
 
 def test_registered_models_and_deleted_experiments_keep_their_places(origin: Path, job: Job) -> None:
@@ -211,7 +211,7 @@ def test_registered_models_and_deleted_experiments_keep_their_places(origin: Pat
         version = yaml.safe_load(show(origin, f"mlruns/models/wine/version-{number}/meta.yaml"))
         assert version["source"] == f"file:./mlflow-artifacts/{run}/artifacts/model"
     assert show(origin, "mlruns/models/wine/aliases/champion") == b"5"
-    assert f"mlruns/.trash/777/{deleted}/meta.yaml" in files(origin)
+    assert f"mlruns/.trash/77_7/{deleted}/meta.yaml" in files(origin)
     assert json.loads(show(origin, INFO))["excluded"]["deleted"] == 1
 
 
@@ -226,10 +226,10 @@ def test_credentials_leave_the_tip_and_are_named(origin: Path, job: Job) -> None
     adoption = adopted(job)
 
     stored = files(origin)
-    assert f"mlruns/{OLD}/{run}/params/alpha" in stored
-    assert f"mlruns/{OLD}/{run}/params/api_key" not in stored
-    assert f"mlruns/{OLD}/{run}/tags/note" not in stored
-    assert show(origin, f"mlruns/{OLD}/{run}/tags/mlflow.source.git.repoURL") == b"https://***@example.org/x.git"
+    assert f"mlruns/{NEW}/{run}/params/alpha" in stored
+    assert f"mlruns/{NEW}/{run}/params/api_key" not in stored
+    assert f"mlruns/{NEW}/{run}/tags/note" not in stored
+    assert show(origin, f"mlruns/{NEW}/{run}/tags/mlflow.source.git.repoURL") == b"https://***@example.org/x.git"
     told = messages(adoption)
     assert "params/api_key looks like a credential" in told
     assert "hunter2" not in told
@@ -259,7 +259,7 @@ def test_duplicate_metric_lines_go(origin: Path, job: Job) -> None:
 
     adopted(job)
 
-    assert show(origin, f"mlruns/{OLD}/{run}/metrics/val_rmse") == b"5 0.5 0\n6 0.4 1\n"
+    assert show(origin, f"mlruns/{NEW}/{run}/metrics/val_rmse") == b"5 0.5 0\n6 0.4 1\n"
 
 
 def test_a_history_in_a_folder_of_a_monorepo(origin: Path, job: Job) -> None:

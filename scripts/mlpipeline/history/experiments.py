@@ -1,17 +1,32 @@
 """Decide where experiments go: one name is one experiment; pure."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
-from mlpipeline.core.documents import dump_yaml
+from mlpipeline.core.documents import dump_yaml, load_yaml
 from mlpipeline.core.edits import Copy, Delete, Edit, Tree, Write, differs
-from mlpipeline.core.records import Experiment
+from mlpipeline.core.records import Experiment, Kind
 from mlpipeline.history import reader
-from mlpipeline.history.paths import ARTIFACTS, METADATA, experiment_id
+from mlpipeline.history.paths import (
+    ARTIFACTS,
+    DEFAULT_NAME,
+    FILE_STORE_DEFAULT,
+    METADATA,
+    TRASH,
+    ExperimentFile,
+    RecordFile,
+    experiment_id,
+    is_experiment_id,
+    parse,
+    with_underscore,
+)
 from mlpipeline.history.reader import StoredExperiment
-from mlpipeline.history.stored import is_deleted
+from mlpipeline.history.stored import in_experiment, is_deleted, is_portable
+
+LOCATION = f"file:./{ARTIFACTS}"
+"""Where the artifacts of all experiments of a history lie."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,11 +58,92 @@ class Placement:
         return self.stored.place != self.place or self.stored.meta.get("name") != self.meta.get("name")
 
 
-def placements(existing: Tree, experiments: Sequence[Experiment]) -> dict[str, Placement]:
+@dataclass(frozen=True, kw_only=True)
+class Conversion:
+    """What makes the ids of a history such that they leave MLflow's default store alone.
+
+    Attributes:
+        edits: they move experiments.
+        places: where experiments lie afterwards, by where they lay before; both below `mlruns/`.
+    """
+
+    edits: tuple[Edit, ...]
+    places: Mapping[str, str]
+
+    def path(self, path: str) -> str:
+        """Name the path of a file after the conversion."""
+        file = parse(path)
+        if not isinstance(file, ExperimentFile | RecordFile) or file.place not in self.places:
+            return path
+        return f"{METADATA}/{self.places[file.place]}{path.removeprefix(f'{METADATA}/{file.place}')}"
+
+
+def conversion(existing: Tree, healed: Collection[str]) -> Conversion:
+    """Give experiments whose ids are digits alone ids with an underscore, as new ones have (`with_underscore`).
+
+    Experiments that hold what was committed by hand stay as they are until they are healed: on the machine that wrote
+    them their locations may still be true. Default stays `0` where it holds runs, for a file store finds it under no
+    other id, and goes where it holds nothing.
+
+    Args:
+        existing: the branch.
+        healed: the names of the experiments of which all locations are made relative.
+    """
+    edits: list[Edit] = []
+    places: dict[str, str] = {}
+    for stored in reader.experiments(existing):
+        if "_" in stored.id:
+            continue
+        described = _described(existing, stored.place)
+        if stored.name not in healed and not _is_published(existing, stored, described):
+            continue
+        if stored.id == FILE_STORE_DEFAULT and stored.name == DEFAULT_NAME:
+            if len(described) > 1:
+                continue
+            if sum(path.startswith(f"{METADATA}/{stored.place}/") for path in existing.files) == 1:
+                edits.append(Delete(path=f"{METADATA}/{stored.place}"))
+                continue
+        places[stored.place] = _place(with_underscore(stored.id), deleted=stored.place.startswith(f"{TRASH}/"))
+        edits += _moved(existing, stored.place, places[stored.place])
+    return Conversion(edits=tuple(edits), places=places)
+
+
+def _is_published(existing: Tree, stored: StoredExperiment, described: Iterable[str]) -> bool:
+    """Tell whether all that an experiment holds was published here, and nothing committed by hand."""
+    if stored.meta.get("artifact_location") != LOCATION:
+        return False
+    return all(is_portable(_meta(data)) for data in existing.read(described).values())
+
+
+def _described(existing: Tree, place: str) -> dict[str, ExperimentFile | RecordFile]:
+    """Find the descriptions of an experiment and of its records, by path."""
+    described: dict[str, ExperimentFile | RecordFile] = {}
+    for path in existing.files:
+        file = parse(path) if path.startswith(f"{METADATA}/{place}/") else None
+        if isinstance(file, ExperimentFile | RecordFile) and file.place == place and file.is_description:
+            described[path] = file
+    return described
+
+
+def _meta(data: bytes) -> dict[str, object]:
+    try:
+        return load_yaml(data)
+    except ValueError:
+        return {}
+
+
+def placements(
+    existing: Tree, experiments: Sequence[Experiment], *, used: Collection[str] = ()
+) -> dict[str, Placement]:
     """Place each experiment, by its name in the job.
 
     It is the id under which the branch knows the name, else the id that the name gives. An experiment that came from
-    the history and was renamed keeps its id.
+    the history and was renamed keeps its id. Default is `0` once runs of it came from a file store.
+
+    Args:
+        existing: the branch.
+        experiments: the job's.
+        used: the names of those that hold something that the job brings.
     """
     stored = reader.experiments(existing)
     # Where one name has several ids, the lowest comes last and stands, whatever the order in which they are found.
@@ -57,6 +153,10 @@ def placements(existing: Tree, experiments: Sequence[Experiment]) -> dict[str, P
         experiment.name: by_name.get(experiment.name) or _renamed(experiment, own) or experiment_id(experiment.name)
         for experiment in experiments
     }
+    if DEFAULT_NAME in used and any(_is_file_store_default(experiment) for experiment in experiments):
+        ids[DEFAULT_NAME] = FILE_STORE_DEFAULT
+        if (known := by_name.get(DEFAULT_NAME)) and FILE_STORE_DEFAULT not in own:
+            own[FILE_STORE_DEFAULT] = own[known]
     together: dict[str, list[Experiment]] = defaultdict(list)
     for experiment in experiments:
         together[ids[experiment.name]].append(experiment)
@@ -75,26 +175,59 @@ def edits(existing: Tree, placement: Placement) -> Iterator[Write]:
     yield from _changed(existing, Write(path=f"{folder}/meta.yaml", content=dump_yaml(placement.meta)))
 
 
-def move(placement: Placement) -> Iterator[Edit]:
-    """Move an experiment which was deleted or restored to its new place."""
+def move(existing: Tree, placement: Placement) -> Iterator[Edit]:
+    """Move an experiment which was deleted or restored, or needs another id, to its new place."""
     if placement.stored is not None and placement.stored.place != placement.place:
-        yield Copy(path=f"{METADATA}/{placement.place}", source=f"{METADATA}/{placement.stored.place}")
-        yield Delete(path=f"{METADATA}/{placement.stored.place}")
+        yield from _moved(existing, placement.stored.place, placement.place)
+
+
+def is_empty_default(experiment: Experiment, used: Collection[str]) -> bool:
+    """Tell whether this is the Default that MLflow makes in every store, and that nobody used."""
+    return experiment.name == DEFAULT_NAME and experiment.name not in used and not experiment.files
+
+
+def _moved(existing: Tree, source: str, target: str) -> Iterator[Edit]:
+    """Move an experiment from one place below `mlruns/` to another, and name its id in all that describes it."""
+    yield Copy(path=f"{METADATA}/{target}", source=f"{METADATA}/{source}")
+    yield Delete(path=f"{METADATA}/{source}")
+    identifier = target.rpartition("/")[2]
+    if source.rpartition("/")[2] == identifier:
+        return
+    described = _described(existing, source)
+    for path, data in existing.read(described).items():
+        if not (meta := _meta(data)):
+            continue  # as unreadable at its new place
+        file = described[path]
+        kind = file.kind if isinstance(file, RecordFile) else Kind.RUN
+        content = dump_yaml(in_experiment(kind, meta, identifier))
+        yield Write(path=f"{METADATA}/{target}{path.removeprefix(f'{METADATA}/{source}')}", content=content)
+
+
+def _is_file_store_default(experiment: Experiment) -> bool:
+    is_default = experiment.name == DEFAULT_NAME and experiment.id == FILE_STORE_DEFAULT
+    return is_default and experiment.in_file_store
+
+
+def _place(identifier: str, *, deleted: bool) -> str:
+    return f"{TRASH}/{identifier}" if deleted else identifier
 
 
 def _renamed(experiment: Experiment, own: Mapping[str, StoredExperiment]) -> str | None:
-    # Ids of databases are small numbers that say nothing; one computed from the name came from this history.
-    there = own.get(experiment.id)
-    return experiment.id if there and experiment.id == experiment_id(there.name) and there.id != "0" else None
+    # Ids of databases are small numbers that say nothing; one computed from the name came from this history, in which
+    # it may have had no underscore when the job began.
+    if experiment.id == FILE_STORE_DEFAULT or not is_experiment_id(experiment.id):
+        return None
+    there = own.get(with_underscore(experiment.id))
+    return there.id if there and there.id == experiment_id(there.name) and there.name != DEFAULT_NAME else None
 
 
 def _placement(identifier: str, stored: StoredExperiment | None, described: Sequence[Experiment]) -> Placement:
     descriptions = [stored.meta] if stored else []
     meta = reduce(_united, [*descriptions, *(each.meta for each in described)])
-    placed = {**meta, "experiment_id": identifier, "artifact_location": f"file:./{ARTIFACTS}"}
+    placed = {**meta, "experiment_id": identifier, "artifact_location": LOCATION}
     return Placement(
         stored=stored,
-        place=f".trash/{identifier}" if is_deleted(meta) else identifier,
+        place=_place(identifier, deleted=is_deleted(meta)),
         described=tuple(described),
         meta=placed,
     )

@@ -44,9 +44,11 @@ def merge(existing: Tree, incoming: Incoming, *, complete: bool = False) -> Merg
         incoming: what is to be in it.
         complete: whether `incoming` has all that the branch has of its records: what it lacks will be dropped.
     """
-    placements = experiments.placements(existing, incoming.experiments)
+    used = {record.experiment for record in incoming.records}
+    carried = [experiment for experiment in incoming.experiments if not experiments.is_empty_default(experiment, used)]
+    placements = experiments.placements(existing, carried, used=used)
     distinct = {placement.place: placement for placement in placements.values()}
-    edits: list[Edit] = [edit for placement in distinct.values() for edit in experiments.move(placement)]
+    edits: list[Edit] = [edit for placement in distinct.values() for edit in experiments.move(existing, placement)]
     tree = Overlay(existing, edits) if edits else existing
     branch = registered_models.published(tree, (model.name for model in incoming.models))
     numbers = registered_models.numbers(incoming.models, branch)

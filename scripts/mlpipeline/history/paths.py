@@ -271,24 +271,43 @@ def version_number(folder: str) -> int | None:
     return int(number) if is_number and (number == "0" or number[0] != "0") else None
 
 
-_EXPERIMENT_ID = re.compile(r"[0-9]+")
+DEFAULT_NAME = "Default"
+"""The experiment of whoever names none (mlflow/entities/experiment.py)."""
+
+FILE_STORE_DEFAULT = "0"
+"""The id under which MLflow's file store looks for Default, and for no other experiment."""
+
+_EXPERIMENT_ID = re.compile(r"[0-9]+(?:_[0-9]+)*")
 
 
 def is_experiment_id(text: str) -> bool:
-    """Tell whether `text` is the id of an experiment in a history; ids of MLflow's file store and of databases are."""
+    """Tell whether `text` is the id of an experiment in a history.
+
+    Those of MLflow's file store and of databases are, in repositories that committed them by hand, and ours are.
+    """
     return _EXPERIMENT_ID.fullmatch(text) is not None
 
 
 def experiment_id(name: str) -> str:
-    """Compute the id of an experiment in a history from its name: 18 digits, `0` for Default.
+    """Compute the id of an experiment in a history from its name: 18 digits with an underscore, `0_0` for Default.
 
     Two jobs that create an experiment of one name agree on it without knowing each other. MLflow's SQL schema holds
     ids as integers and its file store makes them 18 digits long.
     """
-    if name == "Default":
-        return "0"
+    if name == DEFAULT_NAME:
+        return with_underscore(FILE_STORE_DEFAULT)
     number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8])
-    return str(10**17 + number % (9 * 10**17))
+    return with_underscore(str(10**17 + number % (9 * 10**17)))
+
+
+def with_underscore(identifier: str) -> str:
+    """Write an id of digits so that it leaves MLflow's default store alone; the number stays the same.
+
+    MLflow from 3.7 on takes `./mlruns` for its default store, instead of `sqlite:///mlflow.db`, where a folder of it
+    that `str.isdigit` takes for a number holds a `meta.yaml` (mlflow/tracking/_tracking_service/utils.py,
+    _has_existing_mlruns_data), and 3.13 then raises. Python's `int` reads `12_3` as 123.
+    """
+    return identifier if "_" in identifier else f"{identifier[:-1] or '0'}_{identifier[-1]}"
 
 
 _ID = re.compile(r"[A-Za-z0-9][\w-]{0,255}")

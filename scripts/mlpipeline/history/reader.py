@@ -22,7 +22,7 @@ from mlpipeline.history.paths import (
     is_experiment_id,
     parse,
 )
-from mlpipeline.history.stored import is_deleted
+from mlpipeline.history.stored import is_deleted, is_portable
 
 _ALGORITHM_KEYS = ("tags/model_type", "params/model_type", "tags/algorithm", "params/algorithm")
 _BARE_MODELS = ("model.joblib", "model.pkl")
@@ -158,6 +158,7 @@ def _run_summary(
         value=value,
         malformed=metric is not None and value is None,
         model=model,
+        by_hand=not is_portable(meta),
     )
 
 

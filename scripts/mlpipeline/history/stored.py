@@ -24,6 +24,12 @@ from mlpipeline.history.paths import (
 _HOST_PATH = re.compile(rb"(?m)^artifact_path: ['\"]?(?=file:|/|[A-Za-z]:[\\/]).*(?:\n +.*)*$")
 """An absolute `artifact_path`, with the lines that YAML folds it over where the path holds spaces."""
 
+_LEFT_BY_MLFLOW = b"""\
+# Artifacts that a SQLite store keeps here, and the empty Default of a file store: both are MLflow's own.
+/[0-9]*/**/artifacts/
+/0/meta.yaml
+"""
+
 LOCATIONS = {Kind.RUN: "artifact_uri", Kind.LOGGED_MODEL: "artifact_location"}
 """The key of `meta.yaml` that says where a record's artifacts lie; a trace has the tag `ARTIFACT_TAG` instead."""
 
@@ -50,14 +56,14 @@ def git_files() -> dict[str, bytes]:
     """List the files that tell Git how to treat a history, by path.
 
     It must not convert line ends in what was logged, need not show it in diffs or count it in the repository's
-    languages, and overlooks the marks that MLflow leaves behind when it loads a model.
+    languages, and overlooks what MLflow leaves behind: marks when it loads a model, artifacts of a SQLite store.
     """
     patterns = {METADATA: ["*"], ARTIFACTS: ["*"], "deployment/models": ["*"]}
     patterns[MODELS] = ["*_best_model.*", "*_metadata.json"]
     return {
         f"{folder}/.gitattributes": "".join(f"{pattern} -text linguist-generated\n" for pattern in names).encode()
         for folder, names in patterns.items()
-    } | {f"{ARTIFACTS}/.gitignore": f"{LOAD_MARK}\n".encode()}
+    } | {f"{ARTIFACTS}/.gitignore": f"{LOAD_MARK}\n".encode(), f"{METADATA}/.gitignore": _LEFT_BY_MLFLOW}
 
 
 def record_files(record: Record, place: str) -> dict[str, Content]:
@@ -82,11 +88,18 @@ def record_files(record: Record, place: str) -> dict[str, Content]:
 
 def _placed(record: Record, experiment: str) -> dict[str, object]:
     """Complete a record's description with the experiment's id and the artifacts' place in the history."""
+    placed = in_experiment(record.kind, record.meta, experiment)
     if record.kind is Kind.TRACE:
+        return placed
+    return {**placed, LOCATIONS[record.kind]: f"file:./{artifact_folder(record.kind, record.id)}"}
+
+
+def in_experiment(kind: Kind, meta: Mapping[str, object], experiment: str) -> dict[str, object]:
+    """Write the id of its experiment into a record's description."""
+    if kind is Kind.TRACE:
         where = {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": experiment}}
-        return {**record.meta, "trace_location": where}
-    location = f"file:./{artifact_folder(record.kind, record.id)}"
-    return {**record.meta, "experiment_id": experiment, LOCATIONS[record.kind]: location}
+        return {**meta, "trace_location": where}
+    return {**meta, "experiment_id": experiment}
 
 
 def placeholders(folder: str, *, metrics: bool, params: bool) -> dict[str, Link | Write]:

@@ -11,7 +11,7 @@ from typing import Protocol
 from mlpipeline.core.edits import Delete, Edit, Tree, Write
 from mlpipeline.core.ranking import Choice, RuleOptions, RunSummary
 from mlpipeline.core.records import Incoming
-from mlpipeline.history import manifest, merge, reader, rules, selection
+from mlpipeline.history import experiments, manifest, merge, reader, rules, selection
 from mlpipeline.history.manifest import Manifest, Recorded
 from mlpipeline.history.merge import Merge
 from mlpipeline.history.overlay import Overlay
@@ -19,6 +19,11 @@ from mlpipeline.history.paths import INFO, METADATA, PROMOTED
 from mlpipeline.history.rules import ResolvedRule
 from mlpipeline.history.stored import git_files
 from mlpipeline.lifecycle.promotion import Promotion, promote
+
+_CONVERTED = """
+Experiments have an underscore in their ids from here on, so that mlruns/ does
+not become MLflow's default store.
+"""
 
 
 class Tip(Tree, Protocol):
@@ -67,6 +72,7 @@ class Plan:
         promotion: the promoted models that follow from the choice.
         manifest: the content of `mlflow_persistence_info.json`; `None` where it stays as it is, and for a history
             without runs.
+        by_hand: how many runs of the history were committed by hand.
         improved: whether another run is promoted than at the tip.
         message: the commit's message.
         when: the commit's time, seconds since the epoch.
@@ -83,6 +89,7 @@ class Plan:
     keeps: bool
     promotion: Promotion
     manifest: Manifest | None
+    by_hand: int
     improved: bool
     message: str
     when: int
@@ -124,9 +131,13 @@ def plan(tip: Tip, contribution: Contribution, asked: RuleOptions, *, now: int) 
         asked: what is asked of the rule by which the best run is chosen.
         now: seconds since the epoch.
     """
-    merged = merge.merge(tip, contribution.incoming, complete=contribution.complete)
-    dropped = sorted((contribution.drop & tip.files.keys()) - merged.holds)
-    edits: list[Edit] = [*(Delete(path=path) for path in dropped), *merged.edits]
+    incoming = contribution.incoming
+    healed = {experiment.name for experiment in incoming.experiments} if contribution.complete else ()
+    converted = experiments.conversion(tip, healed)
+    base = Overlay(tip, converted.edits) if converted.edits else tip
+    merged = merge.merge(base, incoming, complete=contribution.complete)
+    dropped = sorted({converted.path(path) for path in contribution.drop} & base.files.keys() - merged.holds)
+    edits: list[Edit] = [*converted.edits, *(Delete(path=path) for path in dropped), *merged.edits]
     if edits:
         edits += _missing_git_files(tip)
     tree = Overlay(tip, edits)
@@ -151,8 +162,9 @@ def plan(tip: Tip, contribution: Contribution, asked: RuleOptions, *, now: int) 
         if choice.runs and not keeps
         else Promotion(),
         manifest=manifest.summarize(tree, choice, kept=kept) if choice.runs and not keeps else None,
+        by_hand=sum(run.by_hand for run in present.values()),
         improved=choice.best is not None and choice.best.run_id != recorded.run_id,
-        message=_message(contribution.subject(merged), choice, keeps=keeps),
+        message=_message(contribution.subject(merged), choice, keeps=keeps) + (_CONVERTED if converted.edits else ""),
         when=now,
     )
 

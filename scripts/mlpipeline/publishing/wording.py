@@ -154,6 +154,9 @@ def messages(plan: Plan, follow_up: FollowUp | None) -> Iterator[tuple[str, str]
         for name in plan.choice.rule.experiments:
             if absent := absent_experiment(name, plan.tree):
                 yield "warning", absent
+    if plan.by_hand:
+        said = f"{plural(plan.by_hand, 'run')} of the history committed by hand: in a clone the artifacts do not open"
+        yield "warning", f"{said}, and the models cannot be promoted. To do: history.py adopt"
     if missing := plan.promotion.missing_formats:
         yield "notice", f"The promoted run did not log its model as {', '.join(missing)}; it was not made up."
     if follow_up and not follow_up.followed:

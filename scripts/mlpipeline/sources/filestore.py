@@ -173,6 +173,7 @@ class _Reader:
             meta=meta,
             files=_contents(small.files),
             origins=frozenset({*described, *small.origins}),
+            in_file_store=True,
         )
         self.experiments.append(with_address(experiment))
         for kind, record in records:
@@ -384,12 +385,18 @@ class _Reader:
 def _looks_like_record(kind: Kind, folder: Path) -> bool:
     """Tell whether a folder is a record, or may be one that cannot be read.
 
-    A store whose artifacts lie beside its runs has folders that hold artifacts alone, and are none.
+    A store whose artifacts lie beside its runs has folders that hold artifacts alone, and are none. Nor is a folder
+    without any file, which is what Git leaves of a record that moved.
     """
     try:
-        return not {DESCRIPTIONS[kind], *CONTENTS[kind]}.isdisjoint(os.listdir(folder))
+        names = os.listdir(folder)
     except OSError:
         return True
+    return DESCRIPTIONS[kind] in names or (not set(CONTENTS[kind]).isdisjoint(names) and _holds_files(folder))
+
+
+def _holds_files(folder: Path) -> bool:
+    return any(names for _, _, names in os.walk(folder))
 
 
 def _holds_artifacts(folder: Path) -> bool:
