@@ -14,7 +14,6 @@ from mlpipeline.sources.address import source_of
 @pytest.mark.parametrize(
     ("uri", "kind", "place"),
     [
-        ("", "folder", "{root}/mlruns"),
         ("runs", "folder", "runs"),
         ("./runs", "folder", "./runs"),
         ("/abs/runs", "folder", "/abs/runs"),
@@ -29,26 +28,17 @@ from mlpipeline.sources.address import source_of
         ("postgresql+psycopg2://u:p@host/db", "server", "postgresql+psycopg2://u:p@host/db"),
     ],
 )
-def test_a_uri_names_a_source(tmp_path: Path, uri: str, kind: str, place: str) -> None:
-    found = source_of(uri, tmp_path)
+def test_a_uri_names_a_source(uri: str, kind: str, place: str) -> None:
+    found = source_of(uri)
 
-    assert (found.kind, found.place) == (kind, place.format(root=tmp_path))
+    assert (found.kind, found.place) == (kind, place)
     assert ":p@" not in found.shown
 
 
-def test_without_a_uri_it_is_what_mlflow_would_use(tmp_path: Path) -> None:
-    (tmp_path / "mlflow.db").touch()
-    assert source_of("", tmp_path).kind == "database"
-
-    (tmp_path / "mlruns/0").mkdir(parents=True)
-    (tmp_path / "mlruns/0/meta.yaml").touch()
-    assert source_of("", tmp_path).kind == "folder"
-
-
 @pytest.mark.parametrize("uri", ["file://./runs", "s3://user:hunter2@bucket", "databricks:"])
-def test_other_sources_are_refused_by_name(tmp_path: Path, uri: str) -> None:
+def test_other_sources_are_refused_by_name(uri: str) -> None:
     with pytest.raises(InputError, match="is not a supported source") as caught:
-        source_of(uri, tmp_path)
+        source_of(uri)
     assert "hunter2" not in str(caught.value)
 
 

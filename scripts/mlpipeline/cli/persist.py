@@ -23,7 +23,7 @@ unless --fail-on-error is given, and the commit that could not be pushed is kept
 
 EXAMPLES = """\
 examples:
-  python scripts/persist.py                          runs in ./mlruns, branch checked out
+  python scripts/persist.py                          runs in ./mlflow.db and ./mlruns
   python scripts/persist.py --dry-run                show what would be pushed
   python scripts/persist.py --metric val_r2 --mode max
   python scripts/persist.py --root backend           a history in a folder of a monorepo
@@ -37,7 +37,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         default="",
         metavar="URI",
         help="the job's runs: a folder, sqlite:///FILE or a server's address "
-        "(default: $MLFLOW_TRACKING_URI, else what MLflow itself would use in the root)",
+        "(default: $MLFLOW_TRACKING_URI, else the stores that are in the root, MLflow's default first)",
     )
     options.add_publishing(parser)
     parser.add_argument(

@@ -5,7 +5,7 @@ of one file the one of the newer record stands; nothing that the branch holds is
 models are the exception: what was published keeps its number (see `registered_models`).
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
@@ -74,6 +74,23 @@ def merge(existing: Tree, incoming: Incoming, *, complete: bool = False) -> Merg
         edits += [edit for placement in distinct.values() for edit in experiments.edits(tree, placement)]
     holds |= {f"{METADATA}/{placement.place}/{path}" for placement in distinct.values() for path in placement.paths}
     return Merge(edits=tuple(edits), added=tuple(added), updated=tuple(updated), holds=frozenset(holds))
+
+
+def merge_all(existing: Tree, incoming: Sequence[Incoming], *, complete: bool = False) -> Merge:
+    """The edits that bring what several stores hold into `existing`, one after the other; they may hold the same."""
+    merges: list[Merge] = []
+    tree = existing
+    for part in incoming:
+        merges.append(merge(tree, part, complete=complete))
+        tree = Overlay(tree, merges[-1].edits) if merges[-1].edits else tree
+    added = dict.fromkeys(run for each in merges for run in each.added)
+    updated = dict.fromkeys(run for each in merges for run in each.updated if run not in added)
+    return Merge(
+        edits=tuple(edit for each in merges for edit in each.edits),
+        added=tuple(added),
+        updated=tuple(updated),
+        holds=frozenset().union(*(each.holds for each in merges)),
+    )
 
 
 def _record_edits(existing: Tree, record: Record, stored: Mapping[str, Content]) -> Iterator[Write]:

@@ -2,8 +2,8 @@
 
 import re
 import shutil
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from mlpipeline.core.edits import Edit, Tree
@@ -19,9 +19,9 @@ from mlpipeline.publishing.plan import Contribution, Plan
 from mlpipeline.publishing.wording import plural
 from mlpipeline.repo.checkout import Checkout
 from mlpipeline.repo.tree import GitTree
-from mlpipeline.sources.address import Source, source_of
+from mlpipeline.sources.address import Source, source_of, stores_in
 from mlpipeline.sources.artifacts import Surroundings
-from mlpipeline.sources.known import Known, known_records
+from mlpipeline.sources.known import NOTHING, Known, known_records
 from mlpipeline.sources.read import read
 
 
@@ -31,7 +31,7 @@ def persist(settings: PublishSettings, effects: Effects, *, source: str, job: st
     Args:
         settings: where and how to publish.
         effects: clock, sleep and progress.
-        source: URI of the job's runs; empty for what MLflow itself would use in the root.
+        source: URI of the job's runs; empty for the stores that are in the root, MLflow's default first.
         job: who ran this, for the commit message; empty for what the environment says.
 
     Returns:
@@ -54,7 +54,7 @@ def persist(settings: PublishSettings, effects: Effects, *, source: str, job: st
     runs = _Job(
         checkout=checkout,
         prefix=settings.prefix,
-        source=_source(source or settings.context.tracking_uri, checkout.top / settings.prefix),
+        sources=_sources(source or settings.context.tracking_uri, checkout, settings.prefix),
         name=job or settings.context.job,
         say=effects.say,
     )
@@ -75,12 +75,15 @@ def persist(settings: PublishSettings, effects: Effects, *, source: str, job: st
     return outcome
 
 
-def _source(uri: str, root: Path) -> Source:
-    """Name the source, with one name for the checkout's own `mlruns/`, however it was called."""
-    source = source_of(uri, root)
-    own = root / METADATA
-    is_own = source.kind == "folder" and Path(source.place).absolute().resolve() == own
-    return replace(source, place=str(own)) if is_own else source
+def _sources(uri: str, checkout: Checkout, prefix: str) -> list[Source]:
+    """Name the sources, with one name for the checkout's own `mlruns/`, however it was called."""
+    root = checkout.top / prefix
+    own = Source(kind="folder", place=str(root / METADATA))
+    if not uri:
+        return stores_in(root, tracked=lambda path: bool(checkout.indexed_files([str(path)]))) or [own]
+    source = source_of(uri)
+    is_own = source.kind == "folder" and Path(source.place).absolute().resolve() == root / METADATA
+    return [own if is_own else source]
 
 
 @dataclass(kw_only=True)
@@ -90,22 +93,22 @@ class _Job:
     Attributes:
         checkout: the checkout.
         prefix: the history's root in it, empty or with a `/` at its end.
-        source: where the runs are.
+        sources: where the runs are.
         name: who ran this.
         say: shows a line of progress.
     """
 
     checkout: Checkout
     prefix: str
-    source: Source
+    sources: Sequence[Source]
     name: str
     say: Callable[[str], None]
     _read: Contribution | None = None
 
     @property
     def where(self) -> str:
-        """The source as a person names it."""
-        return self.source.shown.removeprefix(f"{self.checkout.top}/")
+        """The sources as a person names them."""
+        return " and ".join(source.shown.removeprefix(f"{self.checkout.top}/") for source in self.sources)
 
     @property
     def downloads(self) -> Path:
@@ -120,10 +123,10 @@ class _Job:
         """
         if self._read is None:
             self.say(f"Reading runs from {self.where}")
-            incoming = self._incoming(self._known(tip))
-            runs = sum(record.kind is Kind.RUN for record in incoming.records)
+            first, *others = (self._incoming(source, self._known(source, tip)) for source in self.sources)
+            runs = sum(record.kind is Kind.RUN for incoming in (first, *others) for record in incoming.records)
             self.say(f"Found {plural(runs, 'run')} to compare with the branch")
-            self._read = Contribution(incoming=incoming, subject=self._subject)
+            self._read = Contribution(incoming=first, others=tuple(others), subject=self._subject)
         return self._read
 
     def replaceable(self, plan: Plan) -> list[str]:
@@ -131,10 +134,11 @@ class _Job:
 
         The files are read once more: training may have gone on since they were read, and what it wrote must stay.
         """
-        if not self._is_own or _leaves_half(plan):
+        own = next((source for source in self.sources if self._is_own(source)), None)
+        if own is None or _leaves_half(plan):
             return []
-        seen = {origin.parent for origin in plan.incoming.origins if origin.name == "meta.yaml"}
-        again = self._incoming(Known(folder=lambda folder: folder not in seen))
+        seen = {origin.parent for part in plan.incoming for origin in part.origins if origin.name == "meta.yaml"}
+        again = self._incoming(own, Known(folder=lambda folder: folder not in seen))
         stored = _without(again, merge.merge(plan.tree, again).edits)
         top = self.checkout.top
         inside = {origin.relative_to(top).as_posix() for origin in stored.origins if origin.is_relative_to(top)}
@@ -150,17 +154,17 @@ class _Job:
             return f"MLflow: add what belongs to runs, from {self.name}"
         return f"MLflow: choose again, asked by {self.name}"
 
-    def _incoming(self, known: Known) -> Incoming:
+    def _incoming(self, source: Source, known: Known) -> Incoming:
         top = self.checkout.top
         # MLflow may have run anywhere in the checkout: `mlflow run` and notebooks do so in a folder of their own.
-        around = Surroundings(
-            bases=(top / self.prefix, top, Path.cwd()), searched=(top, Path(self.source.place).parent)
-        )
-        return storable(read(self.source, known, downloads=self.downloads, say=self.say, around=around))
+        around = Surroundings(bases=(top / self.prefix, top, Path.cwd()), searched=(top, Path(source.place).parent))
+        return storable(read(source, known, downloads=self.downloads, say=self.say, around=around))
 
-    def _known(self, tip: Tree) -> Known:
-        if self.source.kind == "folder":
+    def _known(self, source: Source, tip: Tree) -> Known:
+        if self._is_own(source):
             return Known(folder=self._known_folders(tip).__contains__)
+        if source.kind == "folder":
+            return NOTHING
         return Known(record=known_records(tip))
 
     def _known_folders(self, tip: Tree) -> frozenset[Path]:
@@ -169,8 +173,6 @@ class _Job:
         This keeps a history that came with the clone from being read, and a history that others committed by hand
         from being rewritten, every time a run is added.
         """
-        if not self._is_own:
-            return frozenset()
         prefix = self.prefix
         changed = self.checkout.changed_files(self._own_folders())
         indexed = self.checkout.indexed_files(self._own_folders())
@@ -186,10 +188,9 @@ class _Job:
                 doubtful.add(file.id)
         return frozenset(folder for record, folder in folders.items() if record not in doubtful)
 
-    @property
-    def _is_own(self) -> bool:
+    def _is_own(self, source: Source) -> bool:
         own = self.checkout.top / self.prefix / METADATA
-        return self.source.kind == "folder" and Path(self.source.place) == own
+        return source.kind == "folder" and Path(source.place) == own
 
     def _own_folders(self) -> list[str]:
         return [self.prefix + METADATA, self.prefix + ARTIFACTS]
@@ -221,5 +222,6 @@ def _without(incoming: Incoming, edits: Iterable[Edit]) -> Incoming:
 def _leaves_half(plan: Plan) -> bool:
     """Whether an experiment that goes to another id would leave something behind that was not stored."""
     ids = {experiment.name: experiment.id for experiment in reader.experiments(plan.tree)}
-    moving = {experiment.name for experiment in plan.incoming.experiments if ids.get(experiment.name) != experiment.id}
-    return any(refusal.experiment in moving for refusal in plan.incoming.refusals)
+    experiments = (experiment for part in plan.incoming for experiment in part.experiments)
+    moving = {experiment.name for experiment in experiments if ids.get(experiment.name) != experiment.id}
+    return any(refusal.experiment in moving for part in plan.incoming for refusal in part.refusals)

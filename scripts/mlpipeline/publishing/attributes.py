@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from mlpipeline.core.edits import Write
 from mlpipeline.core.errors import RepositoryError
+from mlpipeline.core.records import Incoming
 from mlpipeline.history.overlay import Overlay
 from mlpipeline.history.paths import ARTIFACTS, INFO, METADATA, MODELS
 from mlpipeline.lifecycle.promotion import derived_files
@@ -168,7 +169,7 @@ def _with(planned: Plan, edits: list[Write], left: list[str]) -> Plan:
             f"A .gitattributes that a run logged sets a filter for '{left[0]}'{more}: where that filter is installed, "
             "git shows changes that nobody made."
         )
-        incoming = replace(incoming, warnings=(*incoming.warnings, warning))
+        incoming = (*incoming, Incoming(warnings=(warning,)))
     if not edits:
         return replace(planned, incoming=incoming)
     return replace(planned, incoming=incoming, edits=(*planned.edits, *edits), tree=Overlay(planned.tree, edits))

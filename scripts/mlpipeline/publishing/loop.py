@@ -265,7 +265,7 @@ class Publication:
             runs_added=len(planned.merged.added),
             runs_updated=len(planned.merged.updated),
             runs_excluded=sum(len(runs) for runs in planned.choice.excluded.values()),
-            runs_refused=len(planned.incoming.refusals),
+            runs_refused=sum(len(part.refusals) for part in planned.incoming),
             choice=planned.choice,
             messages=tuple(wording.messages(planned, follow_up)),
         )

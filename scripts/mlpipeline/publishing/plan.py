@@ -43,6 +43,7 @@ class Contribution:
 
     Attributes:
         incoming: the records, read and screened.
+        others: those of further stores.
         subject: the beginning of the commit's subject, given what merging adds.
         drop: files of the tip that the commit removes, unless something merged stands at their path.
         complete: whether `incoming` has all that the tip has of its records: what it lacks goes.
@@ -50,6 +51,7 @@ class Contribution:
 
     incoming: Incoming
     subject: Callable[[Merge], str]
+    others: tuple[Incoming, ...] = ()
     drop: frozenset[str] = frozenset()
     complete: bool = False
 
@@ -61,7 +63,7 @@ class Plan:
     Attributes:
         tip: the history that it is built on.
         tree: the history as it will be, without what is derived from it.
-        incoming: what was merged.
+        incoming: what was merged, of each store.
         merged: what merging adds.
         edits: what changes in the history, merged or dropped.
         resolved: the rule by which the runs were ranked.
@@ -80,7 +82,7 @@ class Plan:
 
     tip: Tip
     tree: Tree
-    incoming: Incoming
+    incoming: tuple[Incoming, ...]
     merged: Merge
     edits: tuple[Edit, ...]
     resolved: ResolvedRule
@@ -131,11 +133,11 @@ def plan(tip: Tip, contribution: Contribution, asked: RuleOptions, *, now: int) 
         asked: what is asked of the rule by which the best run is chosen.
         now: seconds since the epoch.
     """
-    incoming = contribution.incoming
-    healed = {experiment.name for experiment in incoming.experiments} if contribution.complete else ()
+    incoming = (contribution.incoming, *contribution.others)
+    healed = {experiment.name for experiment in contribution.incoming.experiments} if contribution.complete else ()
     converted = experiments.conversion(tip, healed)
     base = Overlay(tip, converted.edits) if converted.edits else tip
-    merged = merge.merge(base, incoming, complete=contribution.complete)
+    merged = merge.merge_all(base, incoming, complete=contribution.complete)
     dropped = sorted({converted.path(path) for path in contribution.drop} & base.files.keys() - merged.holds)
     edits: list[Edit] = [*converted.edits, *(Delete(path=path) for path in dropped), *merged.edits]
     if edits:
@@ -151,7 +153,7 @@ def plan(tip: Tip, contribution: Contribution, asked: RuleOptions, *, now: int) 
     return Plan(
         tip=tip,
         tree=tree,
-        incoming=contribution.incoming,
+        incoming=incoming,
         merged=merged,
         edits=tuple(edits),
         resolved=resolved,

@@ -143,9 +143,9 @@ def recovery(failure: Failure, *, bundle: str, remote: str, branch: str, name: s
 
 def messages(plan: Plan, follow_up: FollowUp | None) -> Iterator[tuple[str, str]]:
     """Name what a person should know of a plan, by annotation level."""
-    for refusal in plan.incoming.refusals:
+    for refusal in (refusal for part in plan.incoming for refusal in part.refusals):
         yield "error" if refusal.remedy else "warning", str(refusal)
-    for warning in plan.incoming.warnings:
+    for warning in (warning for part in plan.incoming for warning in part.warnings):
         yield "warning", warning
     if plan.choice.best is None and plan.choice.runs:
         yield _nothing_promoted(plan)
