@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
 
 from mlpipeline.core.errors import InputError, MissingDependencyError
@@ -103,6 +104,39 @@ def test_a_warning_about_dvc_is_shown(checkout: Checkout) -> None:
     done = checkout.run("load_data", "--data", "data.csv")
     assert done.code == 0
     assert "warning: data.csv is not the data that data.csv.dvc records" in done.err
+
+
+def test_what_is_recognised_or_left_out_is_told_and_reported(checkout: Checkout) -> None:
+    lines = (f"{row};{row},5;{row % 3 or '?'};{'ab'[row % 2]};2011-01-{row:02};{row};" for row in range(1, 29))
+    checkout.write("data.csv", "\n".join([";power;1;kind;day;target;", *lines]) + "\n;;;;;;\n")
+    loaded = checkout.run("load_data", "--data", "data.csv")
+    assert loaded.code == 0, loaded.err
+    assert "format          utf-8, separated by ';', decimal ','" in loaded.out
+    told = [line.removeprefix("notice: ") for line in loaded.err.splitlines()]
+    report = json.loads((checkout.folder / "data/raw/report.json").read_text())
+    assert report["format"] == {"encoding": "utf-8", "separator": ";", "decimal": ","}
+    assert report["notices"] == told
+    assert [notice.partition(":")[0] for notice in told] == [
+        *("Read as numbers", "Read as missing", "Left out, for they hold no value"),
+        *("Left out, for they have neither a name nor a value", "Left out, for they only number or name the rows"),
+    ]
+    kinds = [(column["name"], column["kind"]) for column in report["columns"]]
+    assert kinds == [("power", "number"), ("1", "number"), ("kind", "text"), ("day", "time"), ("target", "number")]
+    split = checkout.run("preprocess")
+    assert split.code == 0
+    assert "notice: 'day' is left out: a date, time or duration" in split.err
+    assert "notice: Encoded by category, for they hold text: 'kind' (2 distinct texts)." in split.err
+
+
+def test_flags_say_how_a_table_is_to_be_read(checkout: Checkout) -> None:
+    lines = (f"{row}^{row},234^{'low' if row % 5 else 'high'}^{row}" for row in range(1, 29))
+    (checkout.folder / "data.csv").write_bytes("\n".join(["größe^a^b^target", *lines, "1^-1^low^3"]).encode("cp850"))
+    read = ("--separator", "^", "--decimal", ".", "--encoding", "cp850")
+    loaded = checkout.run("load_data", "--data", "data.csv", *read, "--missing=-1\nhigh", "--missing", "?", "--json")
+    assert loaded.code == 0, loaded.err
+    table = pd.read_parquet(checkout.folder / loaded.outputs["data_path"])
+    assert list(table) == ["größe", "a", "b", "target"]
+    assert (table["a"].min(), table["a"].isna().sum(), table["b"].isna().sum()) == (1234, 1, 5)
 
 
 def test_a_missing_package_is_named_with_the_command_that_installs_it(checkout: Checkout) -> None:

@@ -5,7 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from mlpipeline.core.errors import InputError
 from mlpipeline.training import loading, tables
@@ -53,7 +55,7 @@ def test_a_table_nobody_can_train_on_is_refused(tmp_path: Path, text: str, words
     [
         ("data.txt", b"a,target\n1,2\n", "ends neither in .csv nor in .parquet"),
         ("data.parquet", b"no such thing", "cannot be read as PARQUET"),
-        ("data.csv", b"a,target\n\xff\xfe,1\n", "cannot be read as CSV"),
+        ("data.csv", b"a,target\n\x00\x01,1\n", "cannot be read as CSV"),
     ],
 )
 def test_a_file_that_is_something_else_is_refused(tmp_path: Path, name: str, content: bytes, words: str) -> None:
@@ -68,7 +70,7 @@ def test_a_file_that_is_something_else_is_refused(tmp_path: Path, name: str, con
         ("nowhere.csv", "There is no file 'nowhere.csv'"),
         ("nowhere.parquet", "There is no file"),
         ("sklearn:iris", "'sklearn:iris' is not an embedded table"),
-        ("https://example.org/data", "ends neither"),
+        ("https://example.org/data", "is an address"),
     ],
 )
 def test_a_source_that_does_not_exist_is_named(data: str, words: str) -> None:
@@ -100,6 +102,81 @@ def test_a_mistyped_target_gets_the_nearest_column(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         loading.load(str(path), target="tarjet")
     assert caught.value.remedy == "--target target"
+
+
+@pytest.mark.parametrize(
+    ("names", "wanted", "near"),
+    [
+        (["fixed acidity", "Quality"], "quality", "Quality"),
+        (["a", "QUALITY"], "qualty", "QUALITY"),
+        (["a", "b"], "quality", None),
+    ],
+)
+def test_the_nearest_column_is_named_whatever_its_case(
+    tmp_path: Path, names: list[str], wanted: str, near: str | None
+) -> None:
+    path = tmp_path / "data.csv"
+    path.write_text(GOOD.replace("a,target", ",".join(names)), encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        loading.load(str(path), target=wanted)
+    assert caught.value.what.endswith(f"Did you mean '{near}'?") is bool(near)
+    assert caught.value.remedy == f"--target {near or 'COLUMN'}"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "near"),
+    [
+        ("hoses.csv", "houses.csv"),
+        ("HOUSES.CSV", "houses.csv"),
+        ("houses.parquet", "houses.csv"),
+        ("flat.csv", "flats.csv.gz"),
+        ("rivers.csv", None),
+    ],
+)
+def test_the_nearest_file_of_the_folder_is_named(tmp_path: Path, wanted: str, near: str | None) -> None:
+    for name in ("houses.csv", "flats.csv.gz", "rivers.txt"):
+        (tmp_path / name).touch()
+    with pytest.raises(InputError) as caught:
+        loading.load(str(tmp_path / wanted), target="target")
+    assert f"There is no file '{tmp_path / wanted}'." in caught.value.what
+    assert caught.value.remedy == (f"--data {tmp_path / near}" if near else "")
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"there is no folder '.*dta'"):
+        loading.load(str(tmp_path / "dta" / "houses.csv"), target="target")
+
+
+def test_a_file_that_dvc_has_not_fetched_is_named(tmp_path: Path) -> None:
+    (tmp_path / "data.csv.dvc").write_text(dvc_file("0" * 32), encoding="utf-8")
+    with pytest.raises(InputError, match="DVC has not fetched it") as caught:
+        loading.load(str(tmp_path / "data.csv"), target="target")
+    assert caught.value.remedy == "dvc pull"
+
+
+@pytest.mark.parametrize(
+    "address", ["https://user:hunter2@example.org/data.csv", "HTTP://example.org/data.csv", "s3://bucket/data.parquet"]
+)
+def test_an_address_is_refused_plainly(address: str) -> None:
+    with pytest.raises(InputError, match="is an address") as caught:
+        loading.load(address, target="target")
+    assert caught.value.remedy.startswith("download it first")
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_parquet_files_labels_and_names_are_tidied(tmp_path: Path) -> None:
+    path = tmp_path / "data.parquet"
+    pd.DataFrame({"Unnamed: 0": range(12), " a": range(12), "target": range(12)}).to_parquet(path)
+    loaded = loading.load(str(path), target="target")
+    assert list(loaded.table) == ["a", "target"]
+    assert len(loaded.notices) == 2
+
+
+def test_a_parquet_files_repeated_names_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "data.parquet"
+    parquet.write_table(pa.table([pa.array(range(12))] * 3, names=["a", "a", "target"]), path)
+    with pytest.raises(InputError, match="more than one column called 'a'"):
+        loading.load(str(path), target="target")
 
 
 def test_the_embedded_table_is_the_same_everywhere() -> None:

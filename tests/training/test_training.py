@@ -230,6 +230,20 @@ def test_a_served_model_takes_raw_rows(mixed: Trained, name: str) -> None:
     ]
 
 
+def test_a_model_of_a_table_as_people_have_them_is_served(checkout: Checkout) -> None:
+    lines = (f"{row};{row % 7},5;{row % 5 or '?'};{'ab'[row % 2]};{2 * row},25" for row in range(60))
+    checkout.write("data.csv", "\n".join(["Unnamed: 0; 1 ;2;kind, (x);target", *lines]))
+    checkout.write("candidates.yaml", "candidates: [{model: ridge}, {model: xgboost, parameters: {n_estimators: 5}}]")
+    done = [checkout.run("load_data", "--data", "data.csv"), checkout.run("preprocess"), train(checkout)]
+    assert [called.code for called in done] == [0, 0, 0], done
+    assert done[2].outputs["failed_runs"] == 0
+    for run in runs(checkout, "data-regression").values():
+        served = load_model(str(model_of(checkout, run)))
+        body = json.dumps({"dataframe_records": [{"1": 1.5, "2": None, "kind, (x)": "a"}]})
+        answer = scoring_server.invocations(body, "application/json", served, served.metadata.get_input_schema())
+        assert np.isfinite(json.loads(answer.response)["predictions"]).all()
+
+
 def test_the_stored_example_is_answered(mixed: Trained) -> None:
     run = runs(mixed, "houses-regression")["ridge"]
     folder = model_of(mixed, run)

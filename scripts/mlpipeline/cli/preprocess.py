@@ -12,7 +12,7 @@ Drop duplicate rows, split the rest in three by a seed, and settle what is done 
 The parts hold raw rows. Imputation, scaling and encoding are fitted on the training part alone, by train.py, as a
 part of each model: so nothing leaks from the other parts, and a served model takes raw rows. The training part also
 decides what becomes of a column: numbers are imputed and scaled, yes or no is imputed, text is encoded by category;
-dates, identifiers, free text and columns with one value are left out, with the reason in the report.
+dates, identifiers, free text and columns with one value are left out, with the reason in a notice and in the report.
 """
 
 _EPILOG = """\

@@ -6,11 +6,16 @@ from typing import Any
 
 import pandas as pd
 
+from mlpipeline.training.notation import is_time
+
 MAX_CATEGORIES = 32
 """Categories of one column that get an input of their own; rarer ones share one."""
 
 IDENTIFIER_SHARE = 0.5
 """Text with more distinct values than this share of its rows tells rows apart instead of grouping them."""
+
+TIME_SHARE = 0.9
+"""Text of which this share of the distinct values is dates or times is a column of them."""
 
 # What pandas.api.types.infer_dtype answers, by what it means here.
 _KINDS = {
@@ -59,8 +64,12 @@ class Columns:
 
 
 def kind_of(column: pd.Series) -> str | None:
-    """`number`, `boolean`, `text` or `time`; `None` for what no model here can read."""
-    return _KINDS.get(pd.api.types.infer_dtype(column, skipna=True))
+    """`number`, `boolean`, `text` or `time`; `None` for what no model here can read.
+
+    Dates and times of a text file are texts: they are times all the same.
+    """
+    kind = _KINDS.get(pd.api.types.infer_dtype(column, skipna=True))
+    return "time" if kind == "text" and _is_times(column) else kind
 
 
 def assign(features: pd.DataFrame) -> Columns:
@@ -77,6 +86,16 @@ def assign(features: pd.DataFrame) -> Columns:
         categorical=tuple(name for name, kind in kinds.items() if kind == "text"),
         dropped=dropped,
     )
+
+
+def _is_times(texts: pd.Series) -> bool:
+    distinct = texts.dropna().unique()
+    strange, allowed = 0, (1 - TIME_SHARE) * len(distinct)
+    for text in distinct:
+        strange += not is_time(text.strip())
+        if strange > allowed:
+            return False
+    return True
 
 
 def _reason_to_drop(column: pd.Series) -> str | None:

@@ -2,6 +2,8 @@
 
 import difflib
 import hashlib
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +14,14 @@ import pyarrow as pa
 import yaml
 from pyarrow import parquet
 
+from mlpipeline.core.credentials import without_credentials
 from mlpipeline.core.errors import InputError
+from mlpipeline.training import delimited, notation
 from mlpipeline.training.columns import kind_of
+from mlpipeline.training.decoding import DECOMPRESS
+from mlpipeline.training.reporting import listed
 from mlpipeline.training.tables import Origin, sha256_of
+from mlpipeline.training.tidying import HEADLESS, check_unique, looks_headless, tidy
 
 EMBEDDED = "sklearn:diabetes"
 """442 patients (Efron et al., 2004) with ten measurements each and how far the disease went a year later."""
@@ -23,13 +30,30 @@ MINIMUM_ROWS = 10
 """Distinct rows below which a default split leaves a part without the two rows that R² needs."""
 
 
+TEXTS = (".csv", ".tsv", ".tab")
+"""Ends of the names of text tables, before that of a compression."""
+
+_LFS = b"version https://git-lfs.github.com/spec/"
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Loaded:
-    """A table fit for preprocessing, where it is from, and what a person should know about it."""
+    """A table fit for preprocessing, where it is from, and what a person should know about it.
+
+    Attributes:
+        table: the rows.
+        origin: the data.
+        format: how a text table was read; `None` for another.
+        notices: what was recognised, left out or renamed.
+        warnings: what looks wrong.
+    """
 
     table: pd.DataFrame
     origin: Origin
-    warnings: tuple[str, ...]
+    format: delimited.Format | None = None
+    notices: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,9 +69,12 @@ class Column:
 
 @dataclass(frozen=True, kw_only=True)
 class LoadReport:
-    """What load_data.py writes beside the table; `table_sha256` is of `data.parquet`'s bytes."""
+    """What load_data.py writes beside the table; `table_sha256` is of `data.parquet`'s bytes, `format` of a text."""
 
     origin: Origin
+    format: delimited.Format | None
+    notices: tuple[str, ...]
+    warnings: tuple[str, ...]
     target: str
     rows: int
     duplicates: int
@@ -60,30 +87,43 @@ class LoadReport:
         """From the JSON object in report.json."""
         nested = {
             "origin": Origin(**document["origin"]),
+            "format": document["format"] and delimited.Format(**document["format"]),
+            "notices": tuple(document["notices"]),
+            "warnings": tuple(document["warnings"]),
             "columns": tuple(Column(**column) for column in document["columns"]),
         }
         return cls(**{**document, **nested})
 
 
-def load(data: str, *, target: str) -> Loaded:
+def load(data: str, *, target: str, dialect: delimited.Dialect | None = None) -> Loaded:
     """Read a table and check all that training relies on.
 
     Args:
-        data: a path that ends in .csv or .parquet, or `sklearn:diabetes`.
+        data: a path that ends in .csv, .tsv or .parquet, or `sklearn:diabetes`.
         target: the column to predict.
+        dialect: what a person says about a text table.
 
     Raises:
         InputError: there is no such file, it cannot be read, or the table cannot be trained on.
     """
+    dialect = dialect or delimited.Dialect()
+    path = Path(data)
     if data.startswith("sklearn:"):
+        _refuse_flags(dialect, data)
         table, origin = _embedded(data)
-        warnings: tuple[str, ...] = ()
+        loaded = Loaded(table=table, origin=origin)
+    elif _ADDRESS.match(data):
+        raise InputError(
+            f"'{without_credentials(data)}' is an address, and --data takes a file of this machine.",
+            remedy="download it first, and give --data the file's path",
+        )
+    elif _kind(path) == ".parquet":
+        _refuse_flags(dialect, data)
+        loaded = _read(path, target=target)
     else:
-        path = Path(data)
-        table = _read(path)
-        origin, warnings = _origin(path)
-    check(table, target=target, source=data)
-    return Loaded(table=table, origin=origin, warnings=warnings)
+        loaded = _read(path, target=target, dialect=dialect)
+    check(loaded.table, target=target, source=data)
+    return loaded
 
 
 def describe(loaded: Loaded, *, target: str, table_sha256: str) -> LoadReport:
@@ -101,6 +141,9 @@ def describe(loaded: Loaded, *, target: str, table_sha256: str) -> LoadReport:
     )
     return LoadReport(
         origin=loaded.origin,
+        format=loaded.format,
+        notices=loaded.notices,
+        warnings=loaded.warnings,
         target=target,
         rows=len(table),
         duplicates=int(table.duplicated().sum()),
@@ -122,10 +165,7 @@ def check(table: pd.DataFrame, *, target: str, source: str) -> None:
         raise InputError(f"{source} holds no rows.")
     _check_columns(table, source=source)
     if target not in table.columns:
-        raise InputError(
-            f"{source} has no column '{target}'; it has {_listed(list(table.columns))}.",
-            remedy=_nearest(target, list(table.columns)),
-        )
+        raise _no_column(target, list(table.columns), source=source)
     _check_target(table[target], source=source)
     if len(table.columns) == 1:
         raise InputError(f"{source} has no column besides the target '{target}'.")
@@ -137,25 +177,23 @@ def check(table: pd.DataFrame, *, target: str, source: str) -> None:
 def _check_columns(table: pd.DataFrame, *, source: str) -> None:
     empty = [name for name in table if table[name].isna().all()]
     if empty:
-        raise InputError(
-            f"{source} has no value at all in {_listed(empty)}.", remedy="leave the column out, or fill it"
-        )
+        raise InputError(f"{source} has no value at all in {listed(empty)}.", remedy="leave the column out, or fill it")
     unreadable = [name for name in table if kind_of(table[name]) is None]
     if unreadable:
         raise InputError(
-            f"{source} holds lists, bytes or values of several types in {_listed(unreadable)}.",
+            f"{source} holds lists, bytes or values of several types in {listed(unreadable)}.",
             remedy="keep numbers, yes or no, text and times",
         )
     infinite = [name for name in table if kind_of(table[name]) == "number" and np.isinf(_as_floats(table[name])).any()]
     if infinite:
         raise InputError(
-            f"{source} holds infinite values in {_listed(infinite)}.", remedy="leave them empty, or cap them"
+            f"{source} holds infinite values in {listed(infinite)}.", remedy="leave them empty, or cap them"
         )
 
 
 def _check_target(target: pd.Series, *, source: str) -> None:
     if kind_of(target) != "number":
-        raise InputError(f"The target '{target.name}' of {source} is not numeric: it holds {target.dtype}.")
+        raise InputError(f"The target '{target.name}' of {source} is not numeric: it holds {_strange(target)}.")
     missing = target.index[target.isna()]
     if len(missing):
         raise InputError(
@@ -165,6 +203,14 @@ def _check_target(target: pd.Series, *, source: str) -> None:
         )
     if (target == target.iloc[0]).all():
         raise InputError(f"The target '{target.name}' of {source} is the same in every row: there is nothing to learn.")
+
+
+def _strange(target: pd.Series) -> str:
+    """What a column holds that is no number."""
+    if kind_of(target) != "text":
+        return str(target.dtype)
+    texts = [text for text in target.dropna().unique() if not notation.is_number(text)]
+    return f"{listed(texts, limit=5)} in {int(target.isin(texts).sum())} of {len(target)} rows"
 
 
 def _as_floats(numbers: pd.Series) -> Any:
@@ -182,49 +228,106 @@ def _embedded(data: str) -> tuple[pd.DataFrame, Origin]:
     return table, Origin(name=data, sha256=hashlib.sha256(text.encode()).hexdigest(), dvc_md5=None)
 
 
-def _read(path: Path) -> pd.DataFrame:
-    readers = {".csv": _read_csv, ".parquet": _read_parquet}
-    if path.suffix.lower() not in readers:
-        raise InputError(f"'{path}' ends neither in .csv nor in .parquet, and is not {EMBEDDED}.")
+def _refuse_flags(dialect: delimited.Dialect, data: str) -> None:
+    if dialect != delimited.Dialect():
+        raise InputError(
+            f"{data} is no text table: its values have types.",
+            remedy="leave --separator, --decimal, --encoding and --missing out",
+        )
+
+
+def _kind(path: Path) -> str:
+    """The end of a file's name that tells what it holds, without that of a compression."""
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if suffixes[-1:] and suffixes[-1] in DECOMPRESS and suffixes[-2:-1] and suffixes[-2] in TEXTS:
+        return suffixes[-2]
+    return suffixes[-1] if suffixes else ""
+
+
+def _read(path: Path, *, target: str, dialect: delimited.Dialect | None = None) -> Loaded:
+    kind = _kind(path)
+    if kind not in (*TEXTS, ".parquet"):
+        raise InputError(
+            f"'{path}' ends neither in .csv nor in .parquet, and is not {EMBEDDED}.",
+            remedy="let the name of a text table end in .csv, .tsv or .csv.gz; save a spreadsheet as CSV",
+        )
     try:
-        table = readers[path.suffix.lower()](path)
+        _check_pointer(path)
+        if dialect is None:
+            names, table = _read_parquet(path)
+            text = None
+        else:
+            text = delimited.read(path, dialect)
+            names, table = text.names, text.table
     except FileNotFoundError as error:
-        raise InputError(f"There is no file '{path}'.") from error
-    except pd.errors.EmptyDataError as error:
-        raise InputError(f"{path} is empty.") from error
+        raise _no_file(path) from error
     # ParserError, UnicodeDecodeError and ArrowInvalid are ValueErrors.
     except (OSError, ValueError, pa.ArrowException) as error:
-        raise InputError(f"{path} cannot be read as {path.suffix[1:].upper()}: {error}") from error
-    return _without_categories(table)
+        raise InputError(f"{path} cannot be read as {kind[1:].upper()}: {error}") from error
+    tidied = tidy(table, names, target=target, source=str(path))
+    origin, warnings = _origin(path)
+    if text is None:
+        return Loaded(table=tidied.table, origin=origin, notices=tidied.notices, warnings=warnings)
+    return Loaded(
+        table=tidied.table,
+        origin=origin,
+        format=text.format,
+        notices=text.notices + tidied.notices,
+        warnings=text.warnings + warnings,
+    )
 
 
-def _read_csv(path: Path) -> pd.DataFrame:
-    header = pd.read_csv(path, header=None, nrows=1, dtype=str)
-    _check_names(header.iloc[0].dropna().tolist(), path)
-    # Read in one piece, or pandas guesses a column's type once a chunk.
-    table = pd.read_csv(path, low_memory=False)
-    if not isinstance(table.index, pd.RangeIndex):
-        # pandas would take the first fields for row labels, and shift all names.
-        raise InputError(f"The rows of {path} have more fields than its header.", remedy="name every column")
-    return table
+def _read_parquet(path: Path) -> tuple[tuple[str, ...], pd.DataFrame]:
+    check_unique(parquet.read_schema(path).names, source=str(path))
+    stored = pd.read_parquet(path)
+    table = stored if stored.index.names == [None] else stored.reset_index()
+    return tuple(map(str, table.columns)), _without_categories(
+        table.set_axis(range(len(table.columns)), axis="columns")
+    )
 
 
-def _read_parquet(path: Path) -> pd.DataFrame:
-    _check_names(parquet.read_schema(path).names, path)
-    table = pd.read_parquet(path)
-    return table if table.index.names == [None] else table.reset_index()
+def _check_pointer(path: Path) -> None:
+    with path.open("rb") as file:
+        is_pointer = file.read(len(_LFS)) == _LFS
+    if is_pointer:
+        raise InputError(f"{path} is a pointer of Git LFS; the data is not here.", remedy="git lfs pull")
 
 
-def _check_names(names: list[str], path: Path) -> None:
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
-        raise InputError(f"{path} has more than one column called {_listed(repeated)}.", remedy="rename all but one")
+def _no_file(path: Path) -> InputError:
+    link = path.with_name(f"{path.name}.dvc")
+    if link.is_file():
+        return InputError(f"There is no file '{path}', but '{link}': DVC has not fetched it.", remedy="dvc pull")
+    if not path.parent.is_dir():
+        return InputError(f"There is no file '{path}', for there is no folder '{path.parent}'.")
+    files = {_stem(file): file for file in sorted(path.parent.iterdir()) if _kind(file) in (*TEXTS, ".parquet")}
+    near = _nearest(_stem(path), list(files))
+    if near is None:
+        return InputError(f"There is no file '{path}'.")
+    return InputError(f"There is no file '{path}'. Did you mean '{files[near]}'?", remedy=f"--data {files[near]}")
+
+
+def _stem(path: Path) -> str:
+    """A file's name without the ends that tell what it holds: `.csv` and `.csv.gz` count for nothing in likeness."""
+    return path.name.removesuffix(path.suffix).removesuffix(_kind(path))
+
+
+def _no_column(target: str, names: list[str], *, source: str) -> InputError:
+    what = f"{source} has no column '{target}'; it has {listed(names)}."
+    sign = _separator_within(target, names)
+    if sign is not None:
+        return InputError(f"{what} It looks separated by {delimited.shown(sign)}.", remedy=delimited.flag(sign))
+    near = _nearest(target, names)
+    if near is not None:
+        return InputError(f"{what} Did you mean '{near}'?", remedy=f"--target {near}")
+    return InputError(what, remedy=HEADLESS if looks_headless(names) else "--target COLUMN")
 
 
 def _without_categories(table: pd.DataFrame) -> pd.DataFrame:
     """A Parquet file may hold pandas' categories, which fix the values that a column can take: the values alone."""
-    categories = table.select_dtypes("category")
-    return table.assign(**{name: pd.Series(categories[name].tolist(), index=table.index) for name in categories})
+    values = {
+        name: pd.Series(column.tolist(), index=table.index) for name, column in table.select_dtypes("category").items()
+    }
+    return pd.DataFrame({name: values.get(name, table[name]) for name in table})
 
 
 def _origin(path: Path) -> tuple[Origin, tuple[str, ...]]:
@@ -254,11 +357,21 @@ def _dvc_md5(path: Path) -> tuple[str | None, str | None]:
     return md5, None
 
 
-def _listed(names: list[str], limit: int = 20) -> str:
-    rest = f" and {len(names) - limit} more" if len(names) > limit else ""
-    return ", ".join(f"'{name}'" for name in names[:limit]) + rest
+def _separator_within(target: str, names: list[str]) -> str | None:
+    """The sign that parts a name into the target and something else."""
+    signs = [sign for sign in delimited.SEPARATORS if sign != " "]
+    if len(names) == 1:
+        signs += [sign for sign in dict.fromkeys(names[0]) if not sign.isalnum() and sign not in ' _"']
+    return next(
+        (sign for sign in signs if any(target in map(_bare, name.split(sign)) for name in names if sign in name)), None
+    )
 
 
-def _nearest(wanted: str, names: list[str]) -> str:
-    near = difflib.get_close_matches(wanted, names, n=1)
-    return f"--target {near[0]}" if near else "--target COLUMN"
+def _bare(name: str) -> str:
+    return name.strip(' "')
+
+
+def _nearest(wanted: str, names: Sequence[str]) -> str | None:
+    lowered = {name.lower(): name for name in reversed(names)}
+    near = difflib.get_close_matches(wanted.lower(), list(lowered), n=1)
+    return lowered[near[0]] if near else None

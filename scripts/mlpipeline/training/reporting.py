@@ -26,6 +26,12 @@ def facts_markdown(facts: Mapping[str, object]) -> str:
     return Table(header=("", ""), rows=[(name, str(value)) for name, value in facts.items()]).markdown()
 
 
+def listed(names: Sequence[str], limit: int = 20) -> str:
+    """Names in a sentence, in quotes; beyond the limit their number alone."""
+    rest = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(f"'{name}'" for name in names[:limit]) + rest
+
+
 def leaderboard(outcomes: Sequence[CandidateResult]) -> Table:
     """One row a candidate, in the order given."""
     return Table(

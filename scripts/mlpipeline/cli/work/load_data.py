@@ -4,18 +4,25 @@ import argparse
 from collections.abc import Mapping
 
 from mlpipeline.reports.report import Notice, Report
-from mlpipeline.training import loading, reporting, tables
+from mlpipeline.training import delimited, loading, reporting, tables
 
 
 def work(parsed: argparse.Namespace, _environ: Mapping[str, str]) -> Report:
     """Load the data."""
-    loaded = loading.load(parsed.data, target=parsed.target)
+    dialect = delimited.Dialect(
+        separator=parsed.separator,
+        decimal=parsed.decimal,
+        encoding=parsed.encoding,
+        missing=tuple(word.strip() for word in parsed.missing if word.strip()),
+    )
+    loaded = loading.load(parsed.data, target=parsed.target, dialect=dialect)
     data_path, report_path = parsed.output / "data.parquet", parsed.output / "report.json"
     table_sha256 = tables.write_table(data_path, loaded.table)
     report = loading.describe(loaded, target=parsed.target, table_sha256=table_sha256)
     tables.write_report(report_path, report)
     facts = {
         "data": report.origin.name,
+        "format": delimited.described(report.format) if report.format else "-",
         "target": report.target,
         "rows": report.rows,
         "columns": len(report.columns),
@@ -43,5 +50,9 @@ def work(parsed: argparse.Namespace, _environ: Mapping[str, str]) -> Report:
             ]
         ),
         summary=f"### Data\n\n{reporting.facts_markdown(facts)}",
-        notices=[Notice(level="warning", title="Data", message=warning) for warning in loaded.warnings],
+        notices=[
+            Notice(level=level, title="Data", message=message)
+            for level, messages in (("warning", report.warnings), ("notice", report.notices))
+            for message in messages
+        ],
     )

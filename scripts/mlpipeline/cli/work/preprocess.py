@@ -55,8 +55,17 @@ def work(parsed: argparse.Namespace, _environ: Mapping[str, str]) -> Report:
         notices=[
             Notice(level="notice", title="Column left out", message=f"'{name}' is left out: {reason}.")
             for name, reason in report.columns.dropped.items()
-        ],
+        ]
+        + _encoded(split),
     )
+
+
+def _encoded(split: splitting.Split) -> list[Notice]:
+    texts = [f"'{name}' ({split.train[name].nunique()} distinct texts)" for name in split.columns.categorical]
+    if not texts:
+        return []
+    message = f"Encoded by category, for they hold text: {', '.join(texts)}."
+    return [Notice(level="notice", title="Columns encoded", message=message)]
 
 
 def _names(columns: Iterable[str]) -> str:
