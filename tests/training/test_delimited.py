@@ -215,6 +215,10 @@ def test_a_wrong_encoding_is_refused(load: Load, encoding: str, words: str) -> N
         load(rows("#;Köln;#", "a;b;target").encode("cp1252"), encoding=encoding)
 
 
+def test_any_byte_is_a_letter_in_the_end(load: Load) -> None:
+    assert values(load(rows("#;x;#", "a;b;target").encode() + b"7;\x81;7\n"), "target") == [0, 1]
+
+
 def test_a_field_may_be_long(load: Load) -> None:
     assert values(load(rows("#;x;#", "a;b;target").replace("x", "x" * 200_000)), "target") == [0, 1]
 
@@ -244,7 +248,7 @@ def test_a_file_that_is_no_text_table_is_named(load: Load, content: bytes, words
 
 
 @pytest.mark.parametrize(
-    "word", ["?", " ? ", "NA", "n/a", "-", "--", ".", "unknown", "Missing", "#N/A", "#DIV/0!", "nil"]
+    "word", ["?", " ? ", "NA", "n/a", "-", "--", ".", "unknown", "Missing", "#N/A", "#DIV/0!", "NaT"]
 )
 @pytest.mark.parametrize(
     ("line", "kind"), [("@.5", "number"), ('"@,5"', "number"), ("2011-01-1#", "time"), ("True", "boolean")]

@@ -31,14 +31,23 @@ def rows(*cells: str, header: str = "a,target") -> str:
         ("a,target\n1,2\n1,2,3,4\n", "cannot be read as CSV"),
         (rows(header="a,goal"), "has no column 'target'; it has 'a', 'goal'"),
         (rows("3,high"), "The target 'target' of .* is not numeric"),
+        ("a,target\n" + "".join(f"{row},{row > 5}\n" for row in range(12)), "is not numeric: it holds bool"),
         (rows("3,4", "3,"), "'target' of .* is missing in 1 of 14 rows, first in row 2"),
         (rows("3,inf"), "holds infinite values in 'target'"),
         (rows("-inf,3"), "holds infinite values in 'a'"),
         ("a,target\n" + "".join(f"{row},7\n" for row in range(12)), "the same in every row"),
         ("a,b,target\n" + "".join(f"{row},,{row}\n" for row in range(12)), "no value at all in 'b'"),
         ("a,target,a\n" + "".join(f"{row},{row},1\n" for row in range(12)), "more than one column called 'a'"),
-        ("a,target\n" + "".join(f"x{row},{row},1\n" for row in range(12)), "more fields than its header"),
+        (
+            "a,target\n" + "".join(f"x{row},{row},1\n" for row in range(12)),
+            "more fields than its header, separated by ','",
+        ),
+        ("a;target\n" + "".join(f"x{row};{row};1\n" for row in range(12)), "more fields than its header, .* ';'"),
         ("target\n" + "".join(f"{row}\n" for row in range(12)), "no column besides the target"),
+        (
+            ",target\n" + "".join(f"{row},{row}\n" for row in range(12)),
+            "besides the target 'target'. Left out, for they only number or name the rows: column 1",
+        ),
         ("a,target\n" + "".join(f"{row},{row}\n" for row in range(9)), "9 distinct rows; the split needs 10"),
         ("a,target\n" + "1,1\n" * 20 + "2,2\n", "2 distinct rows"),
     ],
@@ -130,11 +139,13 @@ def test_the_nearest_column_is_named_whatever_its_case(
         ("HOUSES.CSV", "houses.csv"),
         ("houses.parquet", "houses.csv"),
         ("flat.csv", "flats.csv.gz"),
+        ("car.csv", "cars.csv"),
+        ("car.parquet", "cars.parquet"),
         ("rivers.csv", None),
     ],
 )
 def test_the_nearest_file_of_the_folder_is_named(tmp_path: Path, wanted: str, near: str | None) -> None:
-    for name in ("houses.csv", "flats.csv.gz", "rivers.txt"):
+    for name in ("cars.csv", "cars.tsv", "cars.parquet", "houses.csv", "flats.csv.gz", "rivers.txt"):
         (tmp_path / name).touch()
     with pytest.raises(InputError) as caught:
         loading.load(str(tmp_path / wanted), target="target")

@@ -270,45 +270,42 @@ def _rows(lines: io.StringIO, separator: str) -> Iterator[list[str]]:
 
 def _recognised(text: str) -> str:
     """The separator under which the rows have as many fields as the header, and most of them are numbers or times."""
-    best, best_score = ",", (False, 0.0, 0.0)
+    best, best_score = ",", (False, -1.0, 0.0)
     for separator in SEPARATORS:
-        try:
-            rows = [row for row in islice(_rows(io.StringIO(text), separator), _SAMPLE) if any(row)]
-        except csv.Error:
-            continue
-        if not rows or len(rows[0]) < 2:
-            continue
-        width = len(rows[0]) - _empty_at_end(rows[0])
+        rows = [row for row in islice(_rows(io.StringIO(text), separator), _SAMPLE) if any(row)]
+        width = len(rows[0]) - _empty_at_end(rows[0]) if rows else 0
         if width < 2:
             continue
-        body = [
-            [cell.strip() for cell in row[:width]] for row in rows[1:] if len(row) - _empty_at_end(row) <= len(rows[0])
-        ]
-        agreement = len([row for row in body if len(row) == width]) / max(1, len(rows) - 1)
+        score = _score(rows, width)
         # Spaces separate words, too: they count where nothing else does.
-        if separator == " " and (agreement < 1 or best_score[0]):
-            continue
-        cells = [cell for row in body for cell in row if cell]
-        plain = sum(1 for cell in cells if notation.is_value(cell)) / max(1, len(cells))
-        score = (agreement >= _AGREEMENT, agreement if agreement < _AGREEMENT else 1.0, plain)
-        if score > best_score:
+        if score > best_score and (separator != " " or (score[1] == 1 and not best_score[0])):
             best, best_score = separator, score
     return best
 
 
+def _score(rows: Sequence[Sequence[str]], width: int) -> tuple[bool, float, float]:
+    """Whether the rows have the header's width, which share of them has, and which share of their cells is a value."""
+    header, *body = rows
+    full = [
+        [cell.strip() for cell in row[:width]]
+        for row in body
+        if len(row) >= width and len(row) - _empty_at_end(row) <= len(header)
+    ]
+    share = len(full) / max(1, len(body))
+    cells = [cell for row in full for cell in row if cell]
+    values = sum(map(notation.is_value, cells)) / max(1, len(cells))
+    # Among separators that most rows agree on, the values decide.
+    return share >= _AGREEMENT, 1.0 if share >= _AGREEMENT else share, values
+
+
 def _parts(text: str, separator: str) -> _Parts:
     lines = io.StringIO(text)
-    try:
-        header = next((row for row in _rows(lines, separator) if any(cell.strip() for cell in row)), [])
-        body = lines.read()
-        rows = tuple(
-            _Row(width=len(row), filled=len(row) - _empty_at_end(row))
-            for row in _rows(io.StringIO(body), separator)
-            if row
-        )
-    except csv.Error as error:
-        raise ValueError(str(error)) from error
-    return _Parts(header=tuple(header), body=body, rows=rows)
+    header = next((row for row in _rows(lines, separator) if any(cell.strip() for cell in row)), [])
+    body = lines.read()
+    widths = ((len(row), _empty_at_end(row)) for row in _rows(io.StringIO(body), separator) if row)
+    return _Parts(
+        header=tuple(header), body=body, rows=tuple(_Row(width=width, filled=width - empty) for width, empty in widths)
+    )
 
 
 def _padded(parts: _Parts, *, path: Path, separator: str) -> tuple[str, ...]:

@@ -122,7 +122,7 @@ def load(data: str, *, target: str, dialect: delimited.Dialect | None = None) ->
         loaded = _read(path, target=target)
     else:
         loaded = _read(path, target=target, dialect=dialect)
-    check(loaded.table, target=target, source=data)
+    check(loaded.table, target=target, source=data, told=loaded.notices)
     return loaded
 
 
@@ -153,10 +153,16 @@ def describe(loaded: Loaded, *, target: str, table_sha256: str) -> LoadReport:
     )
 
 
-def check(table: pd.DataFrame, *, target: str, source: str) -> None:
+def check(table: pd.DataFrame, *, target: str, source: str, told: Sequence[str] = ()) -> None:
     """Refuse a table that training would fail on, or would learn nonsense from.
 
     A missing target is refused too: dropping such rows in silence would hide a fault in the data.
+
+    Args:
+        table: the rows.
+        target: the column to predict.
+        source: the data, for the errors' words.
+        told: what was left out of it.
 
     Raises:
         InputError: with the column and the reason.
@@ -168,7 +174,7 @@ def check(table: pd.DataFrame, *, target: str, source: str) -> None:
         raise _no_column(target, list(table.columns), source=source)
     _check_target(table[target], source=source)
     if len(table.columns) == 1:
-        raise InputError(f"{source} has no column besides the target '{target}'.")
+        raise InputError(" ".join([f"{source} has no column besides the target '{target}'.", *told]))
     distinct = len(table) - int(table.duplicated().sum())
     if distinct < MINIMUM_ROWS:
         raise InputError(f"{source} holds {distinct} distinct rows; the split needs {MINIMUM_ROWS} at least.")
@@ -299,7 +305,9 @@ def _no_file(path: Path) -> InputError:
         return InputError(f"There is no file '{path}', but '{link}': DVC has not fetched it.", remedy="dvc pull")
     if not path.parent.is_dir():
         return InputError(f"There is no file '{path}', for there is no folder '{path.parent}'.")
-    files = {_stem(file): file for file in sorted(path.parent.iterdir()) if _kind(file) in (*TEXTS, ".parquet")}
+    tables = [file for file in path.parent.iterdir() if _kind(file) in (*TEXTS, ".parquet")]
+    # Of several files of one name the last counts: the one of the kind that was asked for.
+    files = {_stem(file): file for file in sorted(tables, key=lambda file: (_kind(file) == _kind(path), file.name))}
     near = _nearest(_stem(path), list(files))
     if near is None:
         return InputError(f"There is no file '{path}'.")

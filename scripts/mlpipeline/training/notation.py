@@ -9,7 +9,7 @@ MISSING = frozenset(
         r"\s{2,}",
         """\
 ?  ??  -  --  ---  .  ..  ...  *  /  \u2013  \u2014  na  n/a  n.a.  n.a  n/d  n.d.  nd  k.a.  s/d  #n/a  #na  #n/a n/a
-<na>  null  (null)  nil  none  nan  -nan  \\n  unknown  unk  unkn  missing  (missing)  <missing>  undefined  undef
+<na>  null  (null)  nil  none  nan  -nan  nat  \\n  unknown  unk  unkn  missing  (missing)  <missing>  undefined  undef
 empty  blank  tbd  not available  not applicable  not known  no data
 #value!  #div/0!  #ref!  #name?  #num!  #null!""",
     )
