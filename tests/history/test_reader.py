@@ -3,6 +3,7 @@
 import pytest
 
 from mlpipeline.history import reader
+from mlpipeline.history.algorithms import algorithm_name
 
 
 @pytest.mark.parametrize(
@@ -35,4 +36,4 @@ def test_the_latest_value_is_that_of_mlflow(data: bytes, latest: float | None) -
     ],
 )
 def test_an_algorithm_is_a_file_name(model_type: str, name: str) -> None:
-    assert reader.algorithm_name(model_type) == name
+    assert algorithm_name(model_type) == name

@@ -64,7 +64,7 @@ class RunSummary:
         folder: the path of its metadata, below the history's root.
         experiment_id: the id of its experiment in the history.
         experiment: the name of its experiment.
-        algorithm: `model_type` as a file name can hold it.
+        algorithm: what it trained, as a file name can hold it (`history/algorithms.py`).
         status: MLflow's status name, such as FINISHED.
         deleted: whether its lifecycle stage is deleted.
         start_time: milliseconds since the epoch.
@@ -72,7 +72,7 @@ class RunSummary:
         value: latest value of the rule's metric; `None` where it was not logged.
         malformed: whether the metric's file cannot be read as MLflow would.
         model: path of the model, below the history's root: an MLflow model directory, or the folder that holds
-            a bare `model.joblib` or `model.pkl`; `None` where there is none.
+            a bare `model.joblib` or `model.pkl`, or the one file that is like a model; `None` where there is none.
         by_hand: whether it was committed by hand: its locations name one machine or server.
     """
 

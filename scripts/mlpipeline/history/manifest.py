@@ -12,6 +12,7 @@ from mlpipeline.core.documents import iso, json_bytes
 from mlpipeline.core.edits import Tree
 from mlpipeline.core.ranking import Choice, Mode, Rule, RunSummary
 from mlpipeline.history import reader
+from mlpipeline.history.algorithms import algorithm_name
 from mlpipeline.history.paths import INFO, PROMOTED
 
 SCHEMA_VERSION = 1
@@ -121,7 +122,7 @@ def recorded(tree: Tree) -> Recorded:
         champions={
             name: _mapping(entry)
             for name, entry in _mapping(info.get("best_per_algorithm")).items()
-            if reader.algorithm_name(name) == name
+            if algorithm_name(name) == name
         },
     )
 

@@ -1,6 +1,5 @@
 """Read the runs of a history, as a branch holds it, far enough to choose among them."""
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from mlpipeline.core.documents import load_yaml
 from mlpipeline.core.edits import Tree
 from mlpipeline.core.ranking import Rule, RunSummary
 from mlpipeline.core.records import MODEL_READY, RUN_STATUS, Kind
+from mlpipeline.history import algorithms
 from mlpipeline.history.metrics import metric_points
 from mlpipeline.history.paths import (
     ARTIFACTS,
@@ -18,14 +18,22 @@ from mlpipeline.history.paths import (
     ArtifactFile,
     ExperimentFile,
     RecordFile,
+    RegisteredModelFile,
     artifact_folder,
     is_experiment_id,
     parse,
 )
 from mlpipeline.history.stored import is_deleted, is_portable
 
-_ALGORITHM_KEYS = ("tags/model_type", "params/model_type", "tags/algorithm", "params/algorithm")
+_ALGORITHM_KEYS = (*algorithms.STATED, *algorithms.ESTIMATOR)
 _BARE_MODELS = ("model.joblib", "model.pkl")
+
+_ENDS = (
+    ".joblib .pkl .pickle .pt .pth .ckpt .onnx .h5 .hdf5 .keras .safetensors .skops .pmml .ubj .cbm .bst .tflite .gguf"
+)
+
+MODEL_ENDS = frozenset(_ENDS.split(" "))
+"""Ends of files that hold a model, where a run logged just one and no MLflow model."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,11 +83,20 @@ def run_summaries(tree: Tree, rule: Rule) -> list[RunSummary]:
     names = {experiment.place: experiment.name for experiment in _experiments(tree, index)}
     runs = index.runs
     models = _model_places(tree, index)
+    registered = _registered_names(tree, index)
     wanted = [f"{folder}/{name}" for folder in runs.values() for name in (f"metrics/{rule.metric}", *_ALGORITHM_KEYS)]
     metas = [f"{folder}/meta.yaml" for folder in runs.values()]
-    data = tree.read([*metas, *(path for path in wanted if path in tree.files)])
+    described = [f"{model.path}/MLmodel" for model in models.values()]
+    data = tree.read([*metas, *(path for path in (*wanted, *described) if path in tree.files)])
+    algorithm = {
+        run_id: _algorithm(folder, models.get(run_id), data, registered=registered.get(run_id, ""))
+        for run_id, folder in runs.items()
+    }
+    named = algorithms.file_names(algorithm.values())
     return [
-        _run_summary(run_id, folder, rule, names=names, data=data, model=models.get(run_id))
+        _run_summary(
+            run_id, folder, rule, names=names, data=data, model=models.get(run_id), algorithm=named[algorithm[run_id]]
+        )
         for run_id, folder in sorted(runs.items())
     ]
 
@@ -137,34 +154,35 @@ def metric_names(tree: Tree) -> list[str]:
 
 
 def _run_summary(
-    run_id: str, folder: str, rule: Rule, *, names: Mapping[str, str], data: Mapping[str, bytes], model: str | None
+    run_id: str,
+    folder: str,
+    rule: Rule,
+    *,
+    names: Mapping[str, str],
+    data: Mapping[str, bytes],
+    model: "_Model | None",
+    algorithm: str,
 ) -> RunSummary:
     place = folder.removeprefix(f"{METADATA}/").rpartition("/")[0]
     meta = _meta(data.get(f"{folder}/meta.yaml", b""))
     metric = data.get(f"{folder}/metrics/{rule.metric}")
     value = None if metric is None else latest_value(metric)
-    stated = (data.get(f"{folder}/{key}") for key in _ALGORITHM_KEYS)
     return RunSummary(
         run_id=run_id,
         run_name=str(meta.get("run_name") or ""),
         folder=folder,
         experiment_id=place.rpartition("/")[2],
         experiment=names.get(place, ""),
-        algorithm=algorithm_name(next((_text(each) for each in stated if each), "")),
+        algorithm=algorithm,
         status=RUN_STATUS.get(_number(meta.get("status")) or 1, "RUNNING"),
         deleted=is_deleted(meta) or place.startswith(".trash/"),
         start_time=_number(meta.get("start_time")),
         end_time=_number(meta.get("end_time")),
         value=value,
         malformed=metric is not None and value is None,
-        model=model,
+        model=model.path if model else None,
         by_hand=not is_portable(meta),
     )
-
-
-def algorithm_name(model_type: str) -> str:
-    """Turn `model_type` into the beginning of a file's name: anything else becomes a dash, nothing `model`."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", model_type)[:64].strip("-.") or "model"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,6 +195,7 @@ class _Index:
         logged_models: the path of each logged model's description, by id.
         outputs: the logged models of each run, by the run's id.
         artifacts: the artifacts of each run, by its id.
+        versions: the descriptions of the versions of registered models, with the model's name by path.
     """
 
     experiments: dict[str, str] = field(default_factory=dict)
@@ -184,6 +203,7 @@ class _Index:
     logged_models: dict[str, str] = field(default_factory=dict)
     outputs: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     artifacts: dict[str, list[PurePosixPath]] = field(default_factory=lambda: defaultdict(list))
+    versions: dict[str, str] = field(default_factory=dict)
 
 
 def _index(tree: Tree) -> _Index:
@@ -204,14 +224,47 @@ def _index(tree: Tree) -> _Index:
                     index.outputs[file.id].append(model)
             case RecordFile(kind=Kind.LOGGED_MODEL, is_description=True) as file if is_experiment_id(file.experiment):
                 index.logged_models[file.id] = path
+            case RegisteredModelFile(version=int(), inner="meta.yaml") as file:
+                index.versions[path] = file.name
     return index
 
 
-def _model_places(tree: Tree, index: _Index) -> dict[str, str]:
-    """Find the folder of each run's model, for the runs that have one.
+@dataclass(frozen=True, kw_only=True)
+class _Model:
+    """The model of a run: the path of its folder, or of the one file that it is, and its name, if it has one."""
+
+    path: str
+    name: str
+
+
+def _algorithm(folder: str, model: _Model | None, data: Mapping[str, bytes], *, registered: str) -> str:
+    """Name what a run trained: as it says itself, else as MLflow knows, else by a name that somebody gave."""
+    stated = (data.get(f"{folder}/{key}") for key in algorithms.STATED)
+    estimator = (data.get(f"{folder}/{key}") for key in algorithms.ESTIMATOR)
+    if text := next((_text(each) for each in stated if each and _text(each)), ""):
+        return text
+    if text := next((algorithms.class_name(_text(each)) for each in estimator if each and _text(each)), ""):
+        return text
+    if model and (text := algorithms.of_mlmodel(data.get(f"{model.path}/MLmodel", b""))):
+        return text
+    run_name = str(_meta(data.get(f"{folder}/meta.yaml", b"")).get("run_name") or "")
+    return algorithms.of_names(registered, model.name if model else "", run_name)
+
+
+def _registered_names(tree: Tree, index: _Index) -> dict[str, str]:
+    """The name of the registered model of which each run made a version, the first by name, by the run's id."""
+    described = tree.read(index.versions)
+    found: dict[str, str] = {}
+    for path in sorted(described, key=lambda path: (index.versions[path], path), reverse=True):
+        found[str(_meta(described[path]).get("run_id"))] = index.versions[path]
+    return found
+
+
+def _model_places(tree: Tree, index: _Index) -> dict[str, _Model]:
+    """Find the place of each run's model, for the runs that have one.
 
     A run's logged models come first (MLflow 3), then MLflow model directories among its artifacts (MLflow 1 and 2),
-    then a bare `model.joblib` or `model.pkl`.
+    then a bare `model.joblib` or `model.pkl`, then the only file that holds a model by its end.
     """
     linked = {model for models in index.outputs.values() for model in models}
     logged = tree.read([path for model, path in index.logged_models.items() if model in linked])
@@ -225,25 +278,30 @@ def _model_places(tree: Tree, index: _Index) -> dict[str, str]:
     }
 
 
-def _logged_model(tree: Tree, models: Iterable[str], metas: Mapping[str, str], data: Mapping[str, bytes]) -> str | None:
+def _logged_model(
+    tree: Tree, models: Iterable[str], metas: Mapping[str, str], data: Mapping[str, bytes]
+) -> _Model | None:
     """Find the folder of the one of a run's logged models to promote: that called `model`, else the newest."""
-    ready: list[tuple[bool, int, str]] = []
+    ready: list[tuple[bool, int, str, str]] = []
     for model in models:
         meta = _meta(data.get(metas.get(model, ""), b""))
         place = artifact_folder(Kind.LOGGED_MODEL, model)
         if _number(meta.get("status")) == MODEL_READY and f"{place}/MLmodel" in tree.files:
-            ready.append((meta.get("name") == "model", _number(meta.get("creation_timestamp")) or 0, place))
-    return max(ready)[2] if ready else None
+            name = str(meta.get("name") or "")
+            ready.append((name == "model", _number(meta.get("creation_timestamp")) or 0, place, name))
+    return _Model(path=max(ready)[2], name=max(ready)[3]) if ready else None
 
 
-def _model_artifact(paths: Iterable[PurePosixPath]) -> str | None:
-    """Find the folder of the shallowest model among a run's artifacts."""
+def _model_artifact(paths: Iterable[PurePosixPath]) -> _Model | None:
+    """Find the folder of the shallowest model among a run's artifacts, or the only file that is like a model."""
     ordered = sorted(paths, key=lambda path: (len(path.parts), path))
     for names in (("MLmodel",), _BARE_MODELS):
         for path in ordered:
             if path.name in names:
-                return str(path.parent)
-    return None
+                is_named = "MLmodel" in names and path.parent.name != "artifacts"
+                return _Model(path=str(path.parent), name=path.parent.name if is_named else "")
+    alike = [path for path in ordered if path.suffix.lower() in MODEL_ENDS]
+    return _Model(path=str(alike[0]), name="") if len(alike) == 1 else None
 
 
 def _meta(data: bytes) -> dict[str, object]:

@@ -13,7 +13,7 @@ EXCLUSIONS = {
     "no-metric": "without the metric",
     "malformed-metric": "with a file of the metric that cannot be read",
     "not-finite": "with a latest value that is NaN or infinite",
-    "no-model": "without a model",
+    "no-model": "without a model (an MLflow model, model.joblib, model.pkl, or one .pkl, .pth, .onnx ...)",
 }
 """Which runs cannot be promoted: what is said of them by the reason's name, in the order in which reasons are tried."""
 

@@ -6,7 +6,7 @@ Every byte is a copy of what the winning run logged. Nothing is converted, nothi
 import hashlib
 import json
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -52,6 +52,10 @@ ModelFiles = Mapping[str, str]
 """A model, file by file: the path in the tree by the path in the promoted folder."""
 
 
+KINDS = tuple(sorted({*FORMATS, *(end.removeprefix(".") for end in reader.MODEL_ENDS)}))
+"""The formats that `models/` may hold."""
+
+
 def promote(tree: Tree, choice: Choice, *, tip: Tree, stale: Iterable[str]) -> Promotion:
     """Decide what `models/` and the promoted model are to hold.
 
@@ -69,11 +73,7 @@ def promote(tree: Tree, choice: Choice, *, tip: Tree, stale: Iterable[str]) -> P
         digests = _recorded_digests(tip, tree, champion, files) or _digests(tree, files)
         metadata = json_bytes(describe(tree, champion, choice, digests))
         own: list[Edit] = [Write(path=_metadata_path(algorithm), content=metadata)]
-        own += [
-            Copy(path=_copy_path(algorithm, kind), source=files[f"model.{kind}"])
-            for kind in FORMATS
-            if f"model.{kind}" in files
-        ]
+        own += [Copy(path=_copy_path(algorithm, kind), source=files[f"model.{kind}"]) for kind in _copied(files)]
         gone -= {edit.path for edit in own}
         edits += own
         if champion is choice.best:
@@ -86,7 +86,7 @@ def promote(tree: Tree, choice: Choice, *, tip: Tree, stale: Iterable[str]) -> P
     )
 
 
-def model_files(tree: Tree, runs: Iterable[RunSummary]) -> dict[str, ModelFiles]:
+def model_files(tree: Tree, runs: Collection[RunSummary]) -> dict[str, ModelFiles]:
     """Find the files of runs' models, by run id.
 
     An MLflow model directory is taken whole. `model.joblib` and `model.pkl` are those in the model directory, else
@@ -95,7 +95,20 @@ def model_files(tree: Tree, runs: Iterable[RunSummary]) -> dict[str, ModelFiles]
     folders = {run.run_id: (f"{run.model}/", f"{artifact_folder(Kind.RUN, run.run_id)}/") for run in runs if run.model}
     prefixes = tuple(prefix for pair in folders.values() for prefix in pair)
     paths = sorted(path for path in tree.files if path.startswith(prefixes))
-    return {run_id: _model_files(paths, model, artifacts) for run_id, (model, artifacts) in folders.items()}
+    files = {run_id: _model_files(paths, model, artifacts) for run_id, (model, artifacts) in folders.items()}
+    # A run's only file that is like a model is promoted under the name that such a file has here.
+    single = {
+        run.run_id: {f"model{PurePosixPath(run.model).suffix.lower()}": run.model}
+        for run in runs
+        if run.model and run.model in tree.files
+    }
+    return files | single
+
+
+def _copied(files: ModelFiles) -> list[str]:
+    """The formats of a model that `models/` holds: those of `FORMATS`, and that of a model that is one file."""
+    single = [] if "MLmodel" in files else [name.removeprefix("model.") for name in files if name.startswith("model.")]
+    return list(dict.fromkeys([*(kind for kind in FORMATS if f"model.{kind}" in files), *single]))
 
 
 def _model_files(paths: Sequence[str], model: str, artifacts: str) -> ModelFiles:
@@ -151,7 +164,7 @@ def _recorded_digests(tip: Tree, tree: Tree, run: RunSummary, files: ModelFiles)
         is_same = (recorded["run_id"], recorded["source"]) == (run.run_id, run.model)
     except (KeyError, ValueError, TypeError, AttributeError):
         return None
-    sources = {_copy_path(run.algorithm, kind): files.get(f"model.{kind}", "") for kind in FORMATS}
+    sources = {_copy_path(run.algorithm, kind): files.get(f"model.{kind}", "") for kind in KINDS}
     if f"{PROMOTED}/metadata.json" in tip.files and tip.files[f"{PROMOTED}/metadata.json"] == tip.files[path]:
         sources |= {f"{PROMOTED}/{name}": source for name, source in files.items()}
     unchanged = all(tip.files.get(source) == tree.files[source] for source in files.values())
@@ -214,7 +227,7 @@ def _is_ours(tree: Tree, recorded: bytes) -> bool:
 
 
 def _algorithm_files(algorithm: str) -> list[str]:
-    return [*(_copy_path(algorithm, kind) for kind in FORMATS), _metadata_path(algorithm)]
+    return [*(_copy_path(algorithm, kind) for kind in KINDS), _metadata_path(algorithm)]
 
 
 def _copy_path(algorithm: str, kind: str) -> str:
