@@ -10,8 +10,10 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from mlpipeline.core.errors import MissingDependencyError, PipelineError
+from mlpipeline.core.nearest import did_you_mean
 from mlpipeline.reports import github
 from mlpipeline.reports.report import Notice, Report, failed
 
@@ -72,9 +74,32 @@ def later(module: str) -> Work:
     return work
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser that names the flag or the word that may have been meant."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print how the command is used and what is wrong, and exit with 2."""
+        start, _, rest = message.partition("unrecognized arguments: ")
+        wrong = next((word.partition("=")[0] for word in rest.split() if word.startswith("-")), "")
+        super().error(message + (did_you_mean(wrong, self._flags()) if wrong and not start else ""))
+
+    def _flags(self) -> set[str]:
+        flags = set(self._option_string_actions)
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                flags |= {flag for parser in action.choices.values() for flag in parser._option_string_actions}
+        return {flag for flag in flags if flag.startswith("--")}
+
+    def _check_value(self, action: argparse.Action, value: object) -> None:
+        choices = [str(choice) for choice in action.choices or ()]
+        if choices and str(value) not in choices:
+            said = f"'{value}' is none of {', '.join(choices)}.{did_you_mean(str(value), choices)}"
+            raise argparse.ArgumentError(action, said)
+
+
 def parser_of(command: Command, *, prog: str) -> argparse.ArgumentParser:
     """Make a command's parser."""
-    parser = argparse.ArgumentParser(prog=prog)
+    parser = _Parser(prog=prog)
     _describe(parser, command.description, command.epilog)
     parser.add_argument("--json", action="store_true", help=_JSON_HELP)
     command.add_flags(parser)
@@ -84,7 +109,7 @@ def parser_of(command: Command, *, prog: str) -> argparse.ArgumentParser:
 
 def parser_of_all(commands: Sequence[Command], *, prog: str, description: str, epilog: str) -> argparse.ArgumentParser:
     """Make a parser with one of several commands to choose."""
-    parser = argparse.ArgumentParser(prog=prog)
+    parser = _Parser(prog=prog)
     _describe(parser, description, epilog)
     parser.add_argument("--json", action="store_true", help=_JSON_HELP)
     choices = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")

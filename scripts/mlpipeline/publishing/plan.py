@@ -20,6 +20,8 @@ from mlpipeline.history.rules import ResolvedRule
 from mlpipeline.history.stored import git_files
 from mlpipeline.lifecycle.promotion import Promotion, promote
 
+_CONVERTING = "MLflow: keep mlruns/ from being MLflow's default store"
+
 _CONVERTED = """
 Experiments have an underscore in their ids from here on, so that mlruns/ does
 not become MLflow's default store.
@@ -144,6 +146,7 @@ def plan(tip: Tip, contribution: Contribution, asked: RuleOptions, *, now: int) 
         edits += _missing_git_files(tip)
     tree = Overlay(tip, edits)
     recorded = manifest.recorded(tip)
+    subject = _CONVERTING if converted.edits and not merged.edits else contribution.subject(merged)
     resolved = rules.resolve(asked, recorded.rule)
     runs = reader.run_summaries(tree, resolved.rule)
     choice = selection.choose(runs, resolved.rule)
@@ -166,7 +169,7 @@ def plan(tip: Tip, contribution: Contribution, asked: RuleOptions, *, now: int) 
         manifest=manifest.summarize(tree, choice, kept=kept) if choice.runs and not keeps else None,
         by_hand=sum(run.by_hand for run in present.values()),
         improved=choice.best is not None and choice.best.run_id != recorded.run_id,
-        message=_message(contribution.subject(merged), choice, keeps=keeps) + (_CONVERTED if converted.edits else ""),
+        message=_message(subject, choice, keeps=keeps) + (_CONVERTED if converted.edits else ""),
         when=now,
     )
 
