@@ -136,4 +136,4 @@ def test_the_next_training_goes_on_in_a_clone(demo: Demo, tmp_path: Path) -> Non
         assert git(laptop, "status", "--porcelain") == "?? one.yaml"
         assert "up to date" in git(laptop, "pull")
         info = json.loads((laptop / "mlflow_persistence_info.json").read_text(encoding="utf-8"))
-        assert (info["counts"]["runs"], info["counts"]["experiments"]) == (expected, 2)
+        assert (info["counts"]["runs"], info["counts"]["experiments"]) == (expected, 1)

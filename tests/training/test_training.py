@@ -130,7 +130,7 @@ def test_joblib_and_pickle_read_one_and_the_same_model(diabetes: Trained, name: 
     expected = from_pickle.predict(rows)
     np.testing.assert_array_equal(from_joblib.predict(rows), expected)
     with contextlib.chdir(diabetes.folder):
-        served = load_model(f"runs:/{run.info.run_id}/model")
+        served = load_model(f"runs:/{run.info.run_id}/{run.info.run_name}")
     np.testing.assert_array_equal(served.predict(rows), expected)
     rmse = float(np.sqrt(np.mean((rows["target"] - expected) ** 2)))
     assert rmse == pytest.approx(run.data.metrics["test_rmse"])
@@ -205,7 +205,7 @@ def test_a_served_model_takes_raw_rows(mixed: Trained, name: str) -> None:
     run = runs(mixed, "houses-regression")[name]
     forget_stores()
     with contextlib.chdir(mixed.folder):
-        served = load_model(f"runs:/{run.info.run_id}/model")
+        served = load_model(f"runs:/{run.info.run_id}/{run.info.run_name}")
     known = {"rooms": 3.0, "area": 90.0, "city": "Rome", "garden": True}
     records: list[dict[str, Any]] = [
         known,
@@ -428,7 +428,7 @@ def test_training_goes_on_in_a_clone_that_holds_a_history(checkout: Checkout, tm
     assert run.info.artifact_uri == f"file:./mlflow-artifacts/{run.info.run_id}/artifacts"
     assert (cloned.folder / "mlflow-artifacts" / run.info.run_id / "artifacts" / "model.joblib").is_file()
     with contextlib.chdir(cloned.folder):
-        assert load_model(f"runs:/{run.info.run_id}/model").metadata.run_id == run.info.run_id
+        assert load_model(f"runs:/{run.info.run_id}/{run.info.run_name}").metadata.run_id == run.info.run_id
     everything = [path for path in cloned.folder.glob("ml*/**/*") if path.is_file() and run.info.run_id in str(path)]
     assert [path for path in everything if str(tmp_path).encode() in path.read_bytes()] == []
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from mlpipeline.cli import entry
 from mlpipeline.core.errors import InputError, PipelineError
+from mlpipeline.reports.links import runs_page
 from mlpipeline.reports.report import Report
 from mlpipeline.reports.tables import Table
 
@@ -194,6 +195,7 @@ Browse the history, in this clone or any other:
 
   cd {os.path.relpath(clone)}
   MLFLOW_ALLOW_FILE_STORE=true {command} ui --backend-store-uri file:./mlruns
+      and open {runs_page(best["experiment_id"])}
   git log --oneline --grep=MLflow
   cat mlflow_persistence_info.json"""
 

@@ -104,7 +104,7 @@ def listing(root: Path, asked: RuleOptions) -> Listing:
         InputError: there is no history.
     """
     tree = FolderTree.scan(root).as_stored()
-    recorded = _recorded(root)
+    recorded = recorded_in(root)
     rule = rules.resolve(asked, recorded.rule).rule
     candidates = reader.run_summaries(tree, rule)
     choice = selection.choose(candidates, rule)
@@ -127,7 +127,8 @@ def listing(root: Path, asked: RuleOptions) -> Listing:
     )
 
 
-def _recorded(root: Path) -> Recorded:
+def recorded_in(root: Path) -> Recorded:
+    """Read what the history in a folder records of the choice."""
     file = root / INFO
     return manifest.recorded(FolderTree(paths={INFO: str(file)} if file.is_file() else {}))
 
@@ -151,7 +152,7 @@ def show(root: Path, run: str, asked: RuleOptions) -> Shown:
     models = [model for file in own if (model := file.output)]
     records = {run_id, *models}
     tree = whole.part(lambda path: _belongs(files[path], records))
-    recorded = _recorded(root)
+    recorded = recorded_in(root)
     rule = rules.resolve(asked, recorded.rule).rule
     (candidate,) = (each for each in reader.run_summaries(tree, rule) if each.run_id == run_id)
     description = f"{folder}/meta.yaml"

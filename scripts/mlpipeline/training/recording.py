@@ -4,7 +4,9 @@ It holds an explicit client. MLflow's fluent functions would set `MLFLOW_TRACKIN
 what `MLFLOW_RUN_ID` names, and tag runs and models with the script's absolute path.
 """
 
+import json
 import logging
+import re
 import shutil
 import tempfile
 import time
@@ -18,11 +20,12 @@ from urllib.request import url2pathname
 import mlflow.sklearn
 import pandas as pd
 from mlflow import MlflowClient
-from mlflow.entities import Experiment, LoggedModelOutput, Metric, Param
+from mlflow.entities import Dataset, DatasetInput, Experiment, InputTag, LoggedModelOutput, Metric, Param
 from mlflow.environment_variables import MLFLOW_ALLOW_FILE_STORE, MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
+from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
 from sklearn.pipeline import Pipeline
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -33,7 +36,9 @@ from mlpipeline.training.evaluation import Fitted
 from mlpipeline.training.provenance import pinned
 
 MODEL_NAME = "model"
-"""The logged model's name: `runs:/<run id>/model` loads it."""
+"""The folder in which a model is saved before it is logged, and the name of one whose candidate has none."""
+
+_DIGEST = 36
 
 EXAMPLE_ROWS = 3
 
@@ -82,7 +87,28 @@ class Recorder:
         """Log parameters to a run, before its model, which takes them over."""
         self.client.log_batch(run_id, params=[Param(name, str(value)) for name, value in params.items()])
 
-    def record(self, run_id: str, fitted: Fitted, *, model_type: str, example: pd.DataFrame, columns: Columns) -> None:
+    def add_data(self, run_id: str, *, name: str, sha256: str, rows: int) -> None:
+        """Name the data that a run learns from, which MLflow's UI shows as the run's dataset.
+
+        Args:
+            run_id: a run that goes on.
+            name: of the data.
+            sha256: of the data; its beginning is the digest, of which MLflow takes 36 characters.
+            rows: how many the run learns from.
+        """
+        dataset = Dataset(
+            name=name,
+            digest=sha256[:_DIGEST],
+            source_type="local",
+            source=json.dumps({"uri": name}),
+            profile=json.dumps({"num_rows": rows}),
+        )
+        used = DatasetInput(dataset, tags=[InputTag(MLFLOW_DATASET_CONTEXT, "training")])
+        self.client.log_inputs(run_id, datasets=[used])
+
+    def record(
+        self, run_id: str, fitted: Fitted, *, name: str, model_type: str, example: pd.DataFrame, columns: Columns
+    ) -> None:
         """Log the model, its metrics and `model.joblib` to a run.
 
         `model.joblib` is the very file that the logged model calls `model.pkl`, so Git keeps one blob for both.
@@ -90,13 +116,14 @@ class Recorder:
         Args:
             run_id: a run that goes on.
             fitted: what to log.
+            name: of the logged model; what MLflow refuses in it becomes a dash.
             model_type: as in the run's tag.
             example: rows as the model takes them; the first few are stored with it.
             columns: the features' roles, for the signature.
         """
         with tempfile.TemporaryDirectory() as folder:
             saved = Path(folder, MODEL_NAME)
-            with self._logged_model(run_id, model_type) as model_id:
+            with self._logged_model(run_id, name, model_type) as model_id:
                 mlflow.sklearn.save_model(
                     fitted.pipeline,
                     str(saved),
@@ -133,11 +160,12 @@ class Recorder:
         self.client.set_terminated(run_id, status)
 
     @contextmanager
-    def _logged_model(self, run_id: str, model_type: str) -> Iterator[str]:
+    def _logged_model(self, run_id: str, name: str, model_type: str) -> Iterator[str]:
         """The id of a new logged model of the run, READY once the block has filled it."""
         model_id: str = self.client.create_logged_model(
             self.experiment_id,
-            name=MODEL_NAME,
+            # mlflow/utils/validation.py, _validate_logged_model_name
+            name=re.sub(r"""[/:.%"']""", "-", name) or MODEL_NAME,
             source_run_id=run_id,
             params=self.client.get_run(run_id).data.params,
             model_type=model_type,

@@ -96,9 +96,18 @@ def _train(candidate: Candidate, task: Task, recorder: Recorder) -> CandidateRes
 
 def _fit_and_record(run_id: str, candidate: Candidate, task: Task, recorder: Recorder) -> Mapping[str, float]:
     recorder.add_params(run_id, {"model": candidate.model, "seed": task.seed, **candidate.parameters})
+    rows = len(task.parts.train.rows)
+    recorder.add_data(run_id, name=task.tags["data.name"], sha256=task.tags["data.sha256"], rows=rows)
     fitted = fit(candidate, task.parts, columns=task.columns, seed=task.seed)
     with tempfile.TemporaryDirectory() as folder:
         pictures.draw(Path(folder), fitted, task.parts, name=candidate.name, target=task.target)
         recorder.add_files(run_id, Path(folder))
-    recorder.record(run_id, fitted, model_type=candidate.model, example=task.parts.train.rows, columns=task.columns)
+    recorder.record(
+        run_id,
+        fitted,
+        name=candidate.name,
+        model_type=candidate.model,
+        example=task.parts.train.rows,
+        columns=task.columns,
+    )
     return fitted.metrics

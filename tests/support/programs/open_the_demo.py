@@ -20,7 +20,7 @@ for run in mlflow.search_runs(search_all_experiments=True, output_format="list")
             "points": len(history),
             "artifacts": sorted(each.path for each in client.list_artifacts(run.info.run_id)),
             "by_model": type(mlflow.sklearn.load_model(f"models:/{model}")).__name__,
-            "by_run": type(mlflow.sklearn.load_model(f"runs:/{run.info.run_id}/model")).__name__,
+            "by_run": type(mlflow.sklearn.load_model(f"runs:/{run.info.run_id}/{run.info.run_name}")).__name__,
         }
     )
 print(json.dumps(table))

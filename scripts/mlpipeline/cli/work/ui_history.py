@@ -3,13 +3,17 @@
 import argparse
 import hashlib
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from mlpipeline.cli import entry
 from mlpipeline.cli.work.settings import history_root
 from mlpipeline.core.errors import RepositoryError
 from mlpipeline.history.folder import refuse_none
+from mlpipeline.history.paths import METADATA, is_id
+from mlpipeline.operations.browse import recorded_in
 from mlpipeline.repo.checkout import Checkout
+from mlpipeline.reports.links import runs_page
 from mlpipeline.reports.report import Notice, Report
 from mlpipeline.ui_cache import cache, ui
 
@@ -34,7 +38,7 @@ def work(flags: argparse.Namespace, environ: Mapping[str, str]) -> Report:
             host=flags.host,
             port=flags.port,
             environ=environ,
-            ready=lambda address: entry.say(f"The history is at {address}"),
+            ready=partial(_tell, root),
         )
         text = "The UI has ended."
     outputs = {
@@ -50,6 +54,15 @@ def work(flags: argparse.Namespace, environ: Mapping[str, str]) -> Report:
         Notice(level="warning", title="history.py ui", message=f"left out: {refused}") for refused in done.refused
     ]
     return Report(outputs=outputs, text=text, notices=notices if flags.refresh_only else ())
+
+
+def _tell(root: Path, address: str) -> None:
+    """Say where the UI is, and where the runs of the promoted run's experiment are in it."""
+    entry.say(f"The history is at {address}")
+    run = recorded_in(root).run_id
+    if run and is_id(run) and (folder := next(root.glob(f"{METADATA}/*/{run}"), None)):
+        # The cache is a database, which holds the number.
+        entry.say(f"Its runs are at {runs_page(folder.parent.name.replace('_', ''), ui=address)}")
 
 
 def _cache_folder(root: Path, environ: Mapping[str, str]) -> Path:
