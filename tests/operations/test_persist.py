@@ -539,6 +539,9 @@ class TestRepositories:
         outcome = job.persist()
 
         assert outcome.runs_added == 1
+        warned = [message for level, message in outcome.messages if level == "warning"]
+        assert any("1 run of the history committed by hand" in message for message in warned)
+        assert any("history.py adopt" in message for message in warned)
         stored = files(origin)
         assert f"mlruns/555/{old}/metrics/val_rmse" in stored
         assert f"mlruns/555/{new}/metrics/val_rmse" in stored

@@ -72,6 +72,15 @@ def test_converting_and_merging_may_come_in_any_order() -> None:
     assert after(old, job(), job(run(2))).contents == after(old, job(run(2))).contents
 
 
+def test_a_run_that_two_stores_hold_is_one() -> None:
+    both = replace(job(run(1)), others=(job(run(1), run(2)).incoming,))
+
+    planned = plan(TIP, both, RuleOptions(), now=NOW)
+
+    assert (planned.merged.added, planned.merged.updated) == ((f"{1:032x}", f"{2:032x}"), ())
+    assert landed(planned, TIP).contents.keys() == after(TIP, job(run(1), run(2))).contents.keys()
+
+
 def test_what_was_committed_by_hand_stays_where_it_is() -> None:
     raw = dump_yaml({"run_id": "a", "artifact_uri": "file:///home/me/mlruns/7/a/artifacts", "status": 3})
     tip = MemoryTip({"mlruns/7/meta.yaml": dump_yaml({"name": "demo", **OURS}), "mlruns/7/a/meta.yaml": raw})
