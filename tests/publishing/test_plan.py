@@ -107,7 +107,7 @@ def test_another_rule_alone_is_new() -> None:
 
     planned = plan(tip, contribution(), RuleOptions(mode=Mode.MAX), now=NOW)
 
-    assert (planned.edits, planned.is_new, planned.improved) == ((), True, True)
+    assert (planned.merged.edits, planned.is_new, planned.improved) == ((), True, True)
 
 
 def test_each_tip_gets_what_it_lacks() -> None:
@@ -203,6 +203,26 @@ def test_the_champion_of_an_algorithm_stays_where_another_rule_ranks_none_of_it(
     assert info["best_per_algorithm"]["lasso"] == json.loads(tip.contents[INFO])["best_per_algorithm"]["lasso"]
     gone = plan(after, contribution(deleted(run(2, 3.0, kind="lasso"))), RuleOptions(), now=NOW)
     assert "models/lasso_best_model.pkl" not in landed(gone, after).contents
+
+
+def marked(tip: MemoryTip) -> dict[str, bytes]:
+    end = "/tags/mlflow_git.promoted"
+    return {path.split("/")[2]: data for path, data in tip.contents.items() if path.endswith(end)}
+
+
+def test_the_promoted_run_alone_is_marked_whatever_a_job_says() -> None:
+    first = landed(plan(TIP, contribution(run(1, 2.0)), RuleOptions(), now=NOW), TIP)
+    assert marked(first) == {f"{1:032x}": b"val_rmse 2"}
+    stale = replace(run(1, 2.0), files={**run(1, 2.0).files, "tags/mlflow_git.promoted": b"val_rmse 2"})
+
+    second = landed(plan(first, contribution(run(2, 1.0)), RuleOptions(), now=NOW), first)
+
+    assert marked(second) == {f"{2:032x}": b"val_rmse 1"}
+    assert not plan(second, contribution(stale, run(2, 1.0)), RuleOptions(), now=NOW).is_new
+    gone = landed(
+        plan(second, contribution(deleted(run(1, 2.0)), deleted(run(2, 1.0))), RuleOptions(), now=NOW), second
+    )
+    assert marked(gone) == {}
 
 
 def test_a_changed_rule_is_told() -> None:

@@ -19,6 +19,9 @@ ADDRESS_TAG = "mlflow_git.artifact_uri"
 LEFT_OUT_TAG = "mlflow_git.left_out"
 """The tag that lists the files of a record that were not brought into the history, a path a line."""
 
+PROMOTED_TAG = "mlflow_git.promoted"
+"""The tag of the promoted run in a history: the metric by which it was chosen, and its value. No source brings it."""
+
 NOTES = (f"tags/{ADDRESS_TAG}", f"tags/{LEFT_OUT_TAG}")
 """The files of tags that are not the job's own; their lines unite."""
 

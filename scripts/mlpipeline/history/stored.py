@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from mlpipeline.core.documents import dump_yaml
 from mlpipeline.core.edits import Content, Link, Write
-from mlpipeline.core.records import Kind, Record
+from mlpipeline.core.records import PROMOTED_TAG, Kind, Record
 from mlpipeline.history.metrics import metric_lines
 from mlpipeline.history.paths import (
     ARTIFACTS,
@@ -29,6 +29,8 @@ _LEFT_BY_MLFLOW = b"""\
 /[0-9]*/**/artifacts/
 /0/meta.yaml
 """
+
+_PROMOTED = f"tags/{PROMOTED_TAG}"
 
 LOCATIONS = {Kind.RUN: "artifact_uri", Kind.LOGGED_MODEL: "artifact_location"}
 """The key of `meta.yaml` that says where a record's artifacts lie; a trace has the tag `ARTIFACT_TAG` instead."""
@@ -74,6 +76,8 @@ def record_files(record: Record, place: str) -> dict[str, Content]:
         f"{folder}/{DESCRIPTIONS[record.kind]}": dump_yaml(_placed(record, place.rpartition("/")[2]))
     }
     for path, content in record.files.items():
+        if path == _PROMOTED:
+            continue  # derived from the choice: what a job's copy of a history says may be out of date
         top, _, rest = path.partition("/")
         if top == "artifacts":
             stored[f"{artifacts}/{rest}"] = relocated(content, artifacts) if _is_mlmodel(path) else content
