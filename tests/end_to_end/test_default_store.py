@@ -7,7 +7,7 @@ import pytest
 from support.gitrepo import clone, git, make_origin
 from support.processes import PROGRAMS, SCRIPTS, json_object, python
 
-TRAIN = PROGRAMS / "train_by_default.py"
+TRAIN = PROGRAMS / "train_as_tutorials_do.py"
 
 
 def persist(checkout: Path) -> dict[str, object]:

@@ -1,21 +1,18 @@
-"""Train as MLflow's tutorials do: no tracking URI, no experiment; run by `end_to_end/test_default_store.py`."""
-
-import sys
+"""Train by default; run by `end_to_end/test_sources.py`."""
 
 import mlflow
+from sklearn.linear_model import Ridge
 
-
-class Constant(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
-    """Predicts nothing worth knowing."""
-
-    def predict(self, context: object, model_input: list[float], params: object = None) -> list[float]:  # noqa: ARG002
-        return [1.0] * len(model_input)
-
-
-name, value, *experiment = sys.argv[1:]
-if experiment:
-    mlflow.set_experiment(experiment[0])
-with mlflow.start_run(run_name=name):
-    mlflow.log_metric("val_rmse", float(value))
-    mlflow.log_text("a note", "note.txt")
-    mlflow.pyfunc.log_model(name="model", python_model=Constant(), pip_requirements=["mlflow"])
+for alpha in (1.0, 2.0):
+    with mlflow.start_run(run_name=f"ridge {alpha}"):
+        mlflow.log_param("alpha", alpha)
+        mlflow.set_tag("model_type", "ridge")
+        mlflow.log_metric("val_rmse", alpha)
+        mlflow.log_metric("val_rmse", alpha / 2, step=1)
+        mlflow.sklearn.log_model(
+            Ridge(alpha=alpha).fit([[0.0], [1.0]], [0.0, 1.0]),
+            name="model",
+            registered_model_name="ridge",
+            serialization_format="cloudpickle",
+            pip_requirements=["scikit-learn"],
+        )
