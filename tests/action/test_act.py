@@ -224,7 +224,7 @@ def test_the_four_actions_in_somebodys_workflow(consumer: Consumer) -> None:
     tree = consumer.tree()
     assert {path.partition("/")[0] for path in tree} - {".github", "two candidates.yaml"} == HISTORY
     assert f"{persisted['model-path']}/MLmodel" in tree
-    assert len([path for path in tree if re.fullmatch(r"mlruns/\d+/[0-9a-f]{32}/meta\.yaml", path)]) == 2
+    assert len([path for path in tree if re.fullmatch(r"mlruns/[\d_]+/[0-9a-f]{32}/meta\.yaml", path)]) == 2
     info = json.loads(consumer.git("show", f"main:{INFO}"))
     assert info["best"]["run_id"] == trained["best-run-id"]
 
