@@ -27,6 +27,14 @@ def load_yaml(data: bytes) -> dict[str, object]:
     return {str(key): value for key, value in loaded.items()}
 
 
+def readable_yaml(data: bytes) -> dict[str, object]:
+    """The mapping that a file holds; empty where it holds none that can be read."""
+    try:
+        return load_yaml(data)
+    except ValueError:
+        return {}
+
+
 def json_bytes(values: Mapping[str, object]) -> bytes:
     """JSON as this project writes it to files: two spaces, Unicode as it is, no NaN, a line break at the end."""
     text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)

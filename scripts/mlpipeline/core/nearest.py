@@ -5,8 +5,11 @@ from collections.abc import Iterable
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
-    """Find the one of `names` that is most like `name`, upper or lower case; `None` if none is like it."""
-    by_lower = {each.lower(): each for each in sorted(names, reverse=True)}
+    """Find the one of `names` that is most like `name`, upper or lower case; `None` if none is like it.
+
+    Of names that differ in nothing else the first counts.
+    """
+    by_lower = {each.lower(): each for each in reversed(list(names))}
     close = difflib.get_close_matches(name.lower(), list(by_lower), n=1)
     return by_lower[close[0]] if close else None
 

@@ -22,8 +22,8 @@ class Rule:
         experiments: names of the experiments that take part; empty for all.
     """
 
-    metric: str = "val_rmse"
-    mode: Mode = Mode.MIN
+    metric: str
+    mode: Mode
     experiments: tuple[str, ...] = ()
 
     @property

@@ -5,7 +5,7 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 
-from mlpipeline.core.documents import load_yaml
+from mlpipeline.core.documents import readable_yaml
 
 STATED = ("tags/model_type", "params/model_type", "tags/algorithm", "params/algorithm")
 """Where a run says itself what it trained, in a record's files; the first one counts."""
@@ -37,10 +37,7 @@ def class_name(qualified: str) -> str:
 
 def of_mlmodel(data: bytes) -> str:
     """Read the class of the model that an `MLmodel` describes; empty where no flavor tells."""
-    try:
-        flavors = load_yaml(data).get("flavors")
-    except ValueError:
-        return ""
+    flavors = readable_yaml(data).get("flavors")
     flavors = [flavor for flavor in flavors.values() if isinstance(flavor, dict)] if isinstance(flavors, dict) else []
     stated = (flavor.get(key) for key in _CLASS_KEYS for flavor in flavors)
     return next((class_name(text) for text in stated if isinstance(text, str) and class_name(text)), "")

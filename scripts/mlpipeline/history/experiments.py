@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
-from mlpipeline.core.documents import dump_yaml, load_yaml
+from mlpipeline.core.documents import dump_yaml, readable_yaml
 from mlpipeline.core.edits import Copy, Delete, Edit, Tree, Write, differs
 from mlpipeline.core.records import Experiment, Kind
 from mlpipeline.history import reader
@@ -18,6 +18,7 @@ from mlpipeline.history.paths import (
     ExperimentFile,
     RecordFile,
     experiment_id,
+    experiment_place,
     is_experiment_id,
     parse,
     with_underscore,
@@ -103,7 +104,9 @@ def conversion(existing: Tree, healed: Collection[str]) -> Conversion:
             if sum(path.startswith(f"{METADATA}/{stored.place}/") for path in existing.files) == 1:
                 edits.append(Delete(path=f"{METADATA}/{stored.place}"))
                 continue
-        places[stored.place] = _place(with_underscore(stored.id), deleted=stored.place.startswith(f"{TRASH}/"))
+        places[stored.place] = experiment_place(
+            with_underscore(stored.id), deleted=stored.place.startswith(f"{TRASH}/")
+        )
         edits += _moved(existing, stored.place, places[stored.place])
     return Conversion(edits=tuple(edits), places=places)
 
@@ -112,7 +115,7 @@ def _is_published(existing: Tree, stored: StoredExperiment, described: Iterable[
     """Tell whether all that an experiment holds was published here, and nothing committed by hand."""
     if stored.meta.get("artifact_location") != LOCATION:
         return False
-    return all(is_portable(_meta(data)) for data in existing.read(described).values())
+    return all(is_portable(readable_yaml(data)) for data in existing.read(described).values())
 
 
 def _described(existing: Tree, place: str) -> dict[str, ExperimentFile | RecordFile]:
@@ -123,13 +126,6 @@ def _described(existing: Tree, place: str) -> dict[str, ExperimentFile | RecordF
         if isinstance(file, ExperimentFile | RecordFile) and file.place == place and file.is_description:
             described[path] = file
     return described
-
-
-def _meta(data: bytes) -> dict[str, object]:
-    try:
-        return load_yaml(data)
-    except ValueError:
-        return {}
 
 
 def placements(
@@ -195,7 +191,7 @@ def _moved(existing: Tree, source: str, target: str) -> Iterator[Edit]:
         return
     described = _described(existing, source)
     for path, data in existing.read(described).items():
-        if not (meta := _meta(data)):
+        if not (meta := readable_yaml(data)):
             continue  # as unreadable at its new place
         file = described[path]
         kind = file.kind if isinstance(file, RecordFile) else Kind.RUN
@@ -206,10 +202,6 @@ def _moved(existing: Tree, source: str, target: str) -> Iterator[Edit]:
 def _is_file_store_default(experiment: Experiment) -> bool:
     is_default = experiment.name == DEFAULT_NAME and experiment.id == FILE_STORE_DEFAULT
     return is_default and experiment.in_file_store
-
-
-def _place(identifier: str, *, deleted: bool) -> str:
-    return f"{TRASH}/{identifier}" if deleted else identifier
 
 
 def _renamed(experiment: Experiment, own: Mapping[str, StoredExperiment]) -> str | None:
@@ -227,7 +219,7 @@ def _placement(identifier: str, stored: StoredExperiment | None, described: Sequ
     placed = {**meta, "experiment_id": identifier, "artifact_location": LOCATION}
     return Placement(
         stored=stored,
-        place=_place(identifier, deleted=is_deleted(meta)),
+        place=experiment_place(identifier, deleted=is_deleted(meta)),
         described=tuple(described),
         meta=placed,
     )

@@ -92,7 +92,7 @@ class ExperimentFile:
     @property
     def place(self) -> str:
         """The folder below `mlruns/`: the id, or `.trash/<id>`."""
-        return _place(self.experiment, deleted=self.deleted)
+        return experiment_place(self.experiment, deleted=self.deleted)
 
     @property
     def path(self) -> str:
@@ -126,7 +126,7 @@ class RecordFile:
     @property
     def place(self) -> str:
         """The experiment's folder below `mlruns/`: the id, or `.trash/<id>`."""
-        return _place(self.experiment, deleted=self.deleted)
+        return experiment_place(self.experiment, deleted=self.deleted)
 
     @property
     def folder(self) -> str:
@@ -245,7 +245,8 @@ def _parse_artifact(path: str) -> ArtifactFile | None:
     return ArtifactFile(kind=kind, id=record, inner=inner) if folder == "artifacts" and inner else None
 
 
-def _place(experiment: str, *, deleted: bool) -> str:
+def experiment_place(experiment: str, *, deleted: bool) -> str:
+    """Name the folder of an experiment below `mlruns/`, given its id."""
     return f"{TRASH}/{experiment}" if deleted else experiment
 
 

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from mlpipeline.core.documents import dump_yaml, load_yaml
+from mlpipeline.core.documents import dump_yaml, readable_yaml
 from mlpipeline.core.edits import Tree, Write
 from mlpipeline.core.records import Kind, ModelVersion, Record, RegisteredModel
 from mlpipeline.history.paths import (
@@ -56,9 +56,9 @@ def published(tree: Tree, names: Iterable[str]) -> dict[str, Published]:
         file = files[path]
         folder, _, alias = file.inner.partition("/")
         if file.inner == DESCRIPTION and file.version is None:
-            metas[file.name] = _loaded(data)
+            metas[file.name] = readable_yaml(data)
         elif file.inner == DESCRIPTION and file.version is not None:
-            versions[file.name][file.version] = _loaded(data)
+            versions[file.name][file.version] = readable_yaml(data)
         elif file.version is None and folder == "aliases" and data.strip().isdigit():
             aliases[file.name][alias] = int(data)
     return {
@@ -198,10 +198,3 @@ def _united(one: Mapping[str, object], other: Mapping[str, object]) -> dict[str,
 def _time(meta: Mapping[str, object], key: str) -> int:
     value = meta.get(key)
     return value if isinstance(value, int) else 0
-
-
-def _loaded(data: bytes) -> dict[str, object]:
-    try:
-        return load_yaml(data)
-    except ValueError:
-        return {}

@@ -6,7 +6,7 @@ Formats: https://dvc.org/doc/user-guide/project-structure. DVC refuses to work o
 import posixpath
 from collections.abc import Iterator, Mapping
 
-from mlpipeline.core.documents import load_yaml
+from mlpipeline.core.documents import readable_yaml
 
 CONFIGURATION = ".dvc/config"
 """The file that makes a folder a DVC project."""
@@ -24,7 +24,7 @@ def outputs(files: Mapping[str, bytes]) -> dict[str, str]:
     Args:
         files: content by path, of those that `is_dvcs` names.
     """
-    parsed = {path: _parsed(data) for path, data in files.items()}
+    parsed = {path: readable_yaml(data) for path, data in files.items()}
     found: dict[str, str] = {}
     # Locks last: people know the pipeline.
     for path, document in sorted(parsed.items(), key=lambda item: item[0].endswith(".lock")):
@@ -45,13 +45,6 @@ def outputs(files: Mapping[str, bytes]) -> dict[str, str]:
                 if "${" not in out and "://" not in out:
                     found.setdefault(posixpath.normpath(posixpath.join(folder, where, out)), path)
     return found
-
-
-def _parsed(data: bytes) -> Mapping[str, object]:
-    try:
-        return load_yaml(data)
-    except ValueError:
-        return {}
 
 
 def _stages(document: Mapping[str, object]) -> dict[str, Mapping[str, object]]:

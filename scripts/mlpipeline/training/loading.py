@@ -1,6 +1,5 @@
 """From a file, or a table embedded in scikit-learn, to a checked table and a report on it."""
 
-import difflib
 import hashlib
 import re
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from pyarrow import parquet
 
 from mlpipeline.core.credentials import without_credentials
 from mlpipeline.core.errors import InputError
+from mlpipeline.core.nearest import nearest
 from mlpipeline.training import delimited, notation
 from mlpipeline.training.columns import kind_of
 from mlpipeline.training.decoding import DECOMPRESS
@@ -308,7 +308,7 @@ def _no_file(path: Path) -> InputError:
     tables = [file for file in path.parent.iterdir() if _kind(file) in (*TEXTS, ".parquet")]
     # Of several files of one name the last counts: the one of the kind that was asked for.
     files = {_stem(file): file for file in sorted(tables, key=lambda file: (_kind(file) == _kind(path), file.name))}
-    near = _nearest(_stem(path), list(files))
+    near = nearest(_stem(path), files)
     if near is None:
         return InputError(f"There is no file '{path}'.")
     return InputError(f"There is no file '{path}'. Did you mean '{files[near]}'?", remedy=f"--data {files[near]}")
@@ -324,7 +324,7 @@ def _no_column(target: str, names: list[str], *, source: str) -> InputError:
     sign = _separator_within(target, names)
     if sign is not None:
         return InputError(f"{what} It looks separated by {delimited.shown(sign)}.", remedy=delimited.flag(sign))
-    near = _nearest(target, names)
+    near = nearest(target, names)
     if near is not None:
         return InputError(f"{what} Did you mean '{near}'?", remedy=f"--target {near}")
     return InputError(what, remedy=HEADLESS if looks_headless(names) else "--target COLUMN")
@@ -377,9 +377,3 @@ def _separator_within(target: str, names: list[str]) -> str | None:
 
 def _bare(name: str) -> str:
     return name.strip(' "')
-
-
-def _nearest(wanted: str, names: Sequence[str]) -> str | None:
-    lowered = {name.lower(): name for name in reversed(names)}
-    near = difflib.get_close_matches(wanted.lower(), list(lowered), n=1)
-    return lowered[near[0]] if near else None
