@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from mlpipeline.core.documents import load_yaml
+from mlpipeline.core.documents import readable_yaml
 from mlpipeline.core.edits import Tree
 from mlpipeline.core.ranking import Rule, RunSummary
 from mlpipeline.core.records import MODEL_READY, RUN_STATUS, Kind
@@ -71,7 +71,7 @@ def _experiments(tree: Tree, index: "_Index") -> list[StoredExperiment]:
     places = index.experiments
     stored: list[StoredExperiment] = []
     for path, data in sorted(tree.read(places).items()):
-        meta, place = _meta(data), places[path]
+        meta, place = readable_yaml(data), places[path]
         if isinstance(name := meta.get("name"), str):
             stored.append(StoredExperiment(id=place.rpartition("/")[2], name=name, place=place, meta=meta))
     return stored
@@ -83,19 +83,25 @@ def run_summaries(tree: Tree, rule: Rule) -> list[RunSummary]:
     names = {experiment.place: experiment.name for experiment in _experiments(tree, index)}
     runs = index.runs
     models = _model_places(tree, index)
-    registered = _registered_names(tree, index)
     wanted = [f"{folder}/{name}" for folder in runs.values() for name in (f"metrics/{rule.metric}", *_ALGORITHM_KEYS)]
-    metas = [f"{folder}/meta.yaml" for folder in runs.values()]
-    described = [f"{model.path}/MLmodel" for model in models.values()]
-    data = tree.read([*metas, *(path for path in (*wanted, *described) if path in tree.files)])
-    algorithm = {
-        run_id: _algorithm(folder, models.get(run_id), data, registered=registered.get(run_id, ""))
-        for run_id, folder in runs.items()
-    }
+    described = [f"{folder}/meta.yaml" for folder in runs.values()]
+    data = tree.read([*described, *(path for path in wanted if path in tree.files)])
+    metas = {run_id: readable_yaml(data.get(f"{folder}/meta.yaml", b"")) for run_id, folder in runs.items()}
+    algorithm = {run_id: _stated_algorithm(folder, data) for run_id, folder in runs.items()}
+    if silent := [run_id for run_id, stated in algorithm.items() if not stated]:
+        algorithm |= _inferred_algorithms(
+            tree, index, {run_id: (metas[run_id], models.get(run_id)) for run_id in silent}
+        )
     named = algorithms.file_names(algorithm.values())
     return [
         _run_summary(
-            run_id, folder, rule, names=names, data=data, model=models.get(run_id), algorithm=named[algorithm[run_id]]
+            run_id,
+            folder,
+            names=names,
+            meta=metas[run_id],
+            metric=data.get(f"{folder}/metrics/{rule.metric}"),
+            model=models.get(run_id),
+            algorithm=named[algorithm[run_id]],
         )
         for run_id, folder in sorted(runs.items())
     ]
@@ -156,16 +162,14 @@ def metric_names(tree: Tree) -> list[str]:
 def _run_summary(
     run_id: str,
     folder: str,
-    rule: Rule,
     *,
     names: Mapping[str, str],
-    data: Mapping[str, bytes],
+    meta: Mapping[str, object],
+    metric: bytes | None,
     model: "_Model | None",
     algorithm: str,
 ) -> RunSummary:
     place = folder.removeprefix(f"{METADATA}/").rpartition("/")[0]
-    meta = _meta(data.get(f"{folder}/meta.yaml", b""))
-    metric = data.get(f"{folder}/metrics/{rule.metric}")
     value = None if metric is None else latest_value(metric)
     return RunSummary(
         run_id=run_id,
@@ -237,18 +241,32 @@ class _Model:
     name: str
 
 
-def _algorithm(folder: str, model: _Model | None, data: Mapping[str, bytes], *, registered: str) -> str:
-    """Name what a run trained: as it says itself, else as MLflow knows, else by a name that somebody gave."""
+def _stated_algorithm(folder: str, data: Mapping[str, bytes]) -> str:
+    """Name what a run trained as it says itself, else as autologging says; empty where neither does."""
     stated = (data.get(f"{folder}/{key}") for key in algorithms.STATED)
     estimator = (data.get(f"{folder}/{key}") for key in algorithms.ESTIMATOR)
     if text := next((_text(each) for each in stated if each and _text(each)), ""):
         return text
-    if text := next((algorithms.class_name(_text(each)) for each in estimator if each and _text(each)), ""):
-        return text
-    if model and (text := algorithms.of_mlmodel(data.get(f"{model.path}/MLmodel", b""))):
-        return text
-    run_name = str(_meta(data.get(f"{folder}/meta.yaml", b"")).get("run_name") or "")
-    return algorithms.of_names(registered, model.name if model else "", run_name)
+    return next((algorithms.class_name(_text(each)) for each in estimator if each and _text(each)), "")
+
+
+def _inferred_algorithms(
+    tree: Tree, index: _Index, runs: Mapping[str, tuple[Mapping[str, object], _Model | None]]
+) -> dict[str, str]:
+    """Name what runs trained that do not say it: by their models, else by a name that somebody gave.
+
+    Args:
+        tree: the history.
+        index: its paths.
+        runs: the description and the model of each run, by id.
+    """
+    registered = _registered_names(tree, index)
+    mlmodels = tree.read([f"{model.path}/MLmodel" for _, model in runs.values() if model])
+    return {
+        run_id: algorithms.of_mlmodel(mlmodels.get(f"{model.path}/MLmodel", b"") if model else b"")
+        or algorithms.of_names(registered.get(run_id, ""), model.name if model else "", str(meta.get("run_name") or ""))
+        for run_id, (meta, model) in runs.items()
+    }
 
 
 def _registered_names(tree: Tree, index: _Index) -> dict[str, str]:
@@ -256,7 +274,7 @@ def _registered_names(tree: Tree, index: _Index) -> dict[str, str]:
     described = tree.read(index.versions)
     found: dict[str, str] = {}
     for path in sorted(described, key=lambda path: (index.versions[path], path), reverse=True):
-        found[str(_meta(described[path]).get("run_id"))] = index.versions[path]
+        found[str(readable_yaml(described[path]).get("run_id"))] = index.versions[path]
     return found
 
 
@@ -284,7 +302,7 @@ def _logged_model(
     """Find the folder of the one of a run's logged models to promote: that called `model`, else the newest."""
     ready: list[tuple[bool, int, str, str]] = []
     for model in models:
-        meta = _meta(data.get(metas.get(model, ""), b""))
+        meta = readable_yaml(data.get(metas.get(model, ""), b""))
         place = artifact_folder(Kind.LOGGED_MODEL, model)
         if _number(meta.get("status")) == MODEL_READY and f"{place}/MLmodel" in tree.files:
             name = str(meta.get("name") or "")
@@ -302,13 +320,6 @@ def _model_artifact(paths: Iterable[PurePosixPath]) -> _Model | None:
                 return _Model(path=str(path.parent), name=path.parent.name if is_named else "")
     alike = [path for path in ordered if path.suffix.lower() in MODEL_ENDS]
     return _Model(path=str(alike[0]), name="") if len(alike) == 1 else None
-
-
-def _meta(data: bytes) -> dict[str, object]:
-    try:
-        return load_yaml(data)
-    except ValueError:
-        return {}
 
 
 def _number(value: object) -> int | None:

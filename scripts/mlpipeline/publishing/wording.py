@@ -151,9 +151,7 @@ def messages(plan: Plan, follow_up: FollowUp | None) -> Iterator[tuple[str, str]
         yield _nothing_promoted(plan)
     elif plan.choice.runs:
         yield from plan.resolved.messages
-        for name in plan.choice.rule.experiments:
-            if absent := absent_experiment(name, plan.tree):
-                yield "warning", absent
+        yield from (("warning", absent) for absent in _absent_experiments(plan.choice, plan.tree))
     if plan.by_hand:
         said = f"{plural(plan.by_hand, 'run')} of the history committed by hand: in a clone the artifacts do not open"
         yield "warning", f"{said}, and the models cannot be promoted. To do: history.py adopt"
@@ -178,18 +176,20 @@ def _nothing_promoted(plan: Plan) -> tuple[str, str]:
 
 def unmatched(choice: Choice, tree: Tree) -> str:
     """Say which name of a rule nothing in a history has, and what the history has instead; empty if all are there."""
-    for name in choice.rule.experiments:
-        if absent := absent_experiment(name, tree):
-            return absent
+    if absent := _absent_experiments(choice, tree):
+        return absent[0]
     if not choice.ranking and choice.rule.metric not in (names := reader.metric_names(tree)):
         return _absent("No run has the metric", choice.rule.metric, "metrics", names)
     return ""
 
 
-def absent_experiment(name: str, tree: Tree) -> str:
-    """Say that a history has no experiment of this name, and which ones it has; empty if it has."""
+def _absent_experiments(choice: Choice, tree: Tree) -> list[str]:
+    """Say of each experiment of a rule that a history does not have which ones it has."""
+    if not choice.rule.experiments:
+        return []
     names = [experiment.name for experiment in reader.experiments(tree)]
-    return "" if name in names else _absent("No experiment is called", name, "experiments", names)
+    missing = (name for name in choice.rule.experiments if name not in names)
+    return [_absent("No experiment is called", name, "experiments", names) for name in missing]
 
 
 def _excluded(choice: Choice) -> str:
