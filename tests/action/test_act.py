@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ import yaml
 
 from mlpipeline.cli import install
 from mlpipeline.history.paths import ARTIFACTS, INFO, METADATA, MODELS
+from support.processes import PROGRAMS
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
@@ -105,6 +107,7 @@ class Consumer:
         environment = {
             "GITHUB_REPOSITORY": "acme/app",
             "RESULTS": results,
+            "TRAINING_PYTHON": sys.executable,
             "STUB_PYTHON": install._base_python(),
             "STUB_ARTIFACTS": self.artifacts,
         }
@@ -269,6 +272,28 @@ def test_a_failure_is_told_and_fails_the_step_only_on_request(consumer: Consumer
     assert "::error title=MLflow persistence%3A failed::" in result.log
     assert "no/such/folder" in result.summary
     assert "unrecognized arguments: flase" in result.log
+
+
+def test_stock_mlflow_goes_on_training_and_persisting(consumer: Consumer) -> None:
+    def files(folder: Path) -> None:
+        foreign_files("stock-mlflow.yml")(folder)
+        shutil.copy(PROGRAMS / "train_as_tutorials_do.py", folder / "train.py")
+
+    consumer.commit(files)
+
+    result = consumer.run("stock-mlflow.yml")
+
+    assert (result.code, result.succeeded) == (0, {"pipeline"}), result.log
+    persisted = [result.outputs(step) for step in ("first", "second", "third")]
+    assert [(each["status"], each["runs-added"], each["value"]) for each in persisted] == [
+        ("persisted", "1", "3.0"),
+        ("persisted", "1", "2.0"),
+        ("persisted", "1", "1.0"),
+    ]
+    assert (consumer.folder / "results" / "status.txt").read_text() == "?? mlflow.db\n?? mlflow.db\n"
+    names = [path for path in consumer.tree() if path.endswith("/tags/mlflow.runName")]
+    runs = {consumer.git("show", f"main:{path}") for path in names if "/models/" not in path}
+    assert runs == {"first", "second", "third"}
 
 
 def test_the_reference_pipeline(consumer: Consumer) -> None:

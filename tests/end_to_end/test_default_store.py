@@ -1,10 +1,12 @@
 """An unchanged training job goes on working: stock MLflow, its default store, no flag, no plugin."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from support.gitrepo import clone, git, make_origin
+from support.histories import QUIET
 from support.processes import PROGRAMS, SCRIPTS, json_object, python
 
 TRAIN = PROGRAMS / "train_as_tutorials_do.py"
@@ -42,6 +44,15 @@ def test_train_persist_train_persist_and_a_colleague(tmp_path: Path, experiment:
     assert len(folders) == 1
     assert not any(folder.isdigit() for folder in folders)
     python(mine, TRAIN, "fourth", "0.5", *experiment)
+
+    reader = clone(origin, tmp_path / "reader")
+    opened = json_object(python(reader, PROGRAMS / "open_the_promoted.py", environ={**os.environ, **QUIET}).stdout)
+    assert opened == {
+        "prediction": [1.0, 1.0],
+        "run": "third",
+        "versions": 1,
+        "described": f"The run {outcome['run_id']} (val_rmse 1) is promoted: `models:/promoted_model@champion`.",
+    }
 
 
 @pytest.mark.parametrize("uri", ["sqlite:///mlflow.db", "sqlite:///backend.db"])

@@ -258,3 +258,13 @@ class TestLeftOut:
 
         assert sum(map(len, lines)) < 8000
         assert "..." in lines
+
+
+@pytest.mark.parametrize(("files", "refused"), [({"tags/mlflow_git.promoted": b"val_rmse 1"}, 0), ({}, 1)])
+def test_the_registered_model_of_the_promoted_run_comes_from_no_job(files: dict[str, Content], refused: int) -> None:
+    model = RegisteredModel(name="promoted_model", meta={}, files=files, aliases={}, versions=())
+
+    found = storable(Incoming(models=(model,)))
+
+    assert found.models == ()
+    assert [refusal.where for refusal in found.refusals] == ["registered model 'promoted_model'"] * refused

@@ -278,7 +278,7 @@ def test_experiments_of_one_name_become_one(origin: Path, new_job: Callable[...,
         job.persist()
 
     folders = {path.split("/")[1] for path in files(origin) if path.startswith("mlruns/")}
-    assert folders == {DEMO, ".gitattributes", ".gitignore"}
+    assert folders == {DEMO, "models", ".gitattributes", ".gitignore"}
     assert info(origin)["counts"]["runs"] == 2
 
 

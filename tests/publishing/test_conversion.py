@@ -8,11 +8,12 @@ import pytest
 from mlpipeline.core.documents import dump_yaml, load_yaml
 from mlpipeline.core.ranking import RuleOptions
 from mlpipeline.core.records import Experiment, Incoming, Kind, Record
-from mlpipeline.history.paths import DEFAULT_NAME, METADATA, experiment_id
+from mlpipeline.history.paths import DEFAULT_NAME, METADATA, REGISTERED_MODELS, experiment_id
 from mlpipeline.publishing.plan import Contribution, plan
 from publishing.test_plan import NOW, TIP, MemoryTip, landed, subject
 
 OURS = {"artifact_location": "file:./mlflow-artifacts", "lifecycle_stage": "active"}
+REGISTERED = f"{METADATA}/{REGISTERED_MODELS}/"
 DEMO = experiment_id("demo")
 
 
@@ -40,15 +41,18 @@ def after(tip: MemoryTip, *jobs: Contribution) -> MemoryTip:
 
 
 def folders(tip: MemoryTip) -> set[str]:
-    return {path.split("/")[1] for path in tip.contents if path.startswith(f"{METADATA}/") and path.count("/") > 1}
+    """The folders of experiments."""
+    inside = {path.split("/")[1] for path in tip.contents if path.startswith(f"{METADATA}/") and path.count("/") > 1}
+    return inside - {REGISTERED_MODELS}
 
 
 def with_digits(tip: MemoryTip) -> MemoryTip:
     """The same history as an earlier version of this project wrote it."""
     contents = {
-        path.replace("_", "", 1) if path.startswith("mlruns/") else path: tip.contents[path] for path in tip.contents
+        path if path.startswith(REGISTERED) or not path.startswith(f"{METADATA}/") else path.replace("_", "", 1): data
+        for path, data in tip.contents.items()
     }
-    for path in [path for path in contents if path.endswith("meta.yaml")]:
+    for path in [path for path in contents if path.endswith("meta.yaml") and not path.startswith(REGISTERED)]:
         meta = load_yaml(contents[path])
         contents[path] = dump_yaml({**meta, "experiment_id": path.split("/")[1]})
     return MemoryTip(contents)

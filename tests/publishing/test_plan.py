@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from mlpipeline.core.documents import load_yaml
 from mlpipeline.core.edits import Delete, Write
 from mlpipeline.core.ranking import Mode, RuleOptions
 from mlpipeline.core.records import Experiment, Incoming, Kind, Record
@@ -207,7 +208,8 @@ def test_the_champion_of_an_algorithm_stays_where_another_rule_ranks_none_of_it(
 
 def marked(tip: MemoryTip) -> dict[str, bytes]:
     end = "/tags/mlflow_git.promoted"
-    return {path.split("/")[2]: data for path, data in tip.contents.items() if path.endswith(end)}
+    runs = {path: data for path, data in tip.contents.items() if path.endswith(end) and not path.startswith(REGISTERED)}
+    return {path.split("/")[2]: data for path, data in runs.items()}
 
 
 def test_the_promoted_run_alone_is_marked_whatever_a_job_says() -> None:
@@ -223,6 +225,93 @@ def test_the_promoted_run_alone_is_marked_whatever_a_job_says() -> None:
         plan(second, contribution(deleted(run(1, 2.0)), deleted(run(2, 1.0))), RuleOptions(), now=NOW), second
     )
     assert marked(gone) == {}
+
+
+REGISTERED = "mlruns/models/promoted_model"
+
+
+def champion(tip: MemoryTip) -> Mapping[str, object]:
+    """The version that bears the alias."""
+    number = tip.contents[f"{REGISTERED}/aliases/champion"].decode()
+    assert load_yaml(tip.contents[f"{REGISTERED}/meta.yaml"])["aliases"] == {"champion": number}
+    return load_yaml(tip.contents[f"{REGISTERED}/version-{number}/meta.yaml"])
+
+
+class TestTheRegisteredModel:
+    def test_has_the_promoted_run_as_its_one_version(self) -> None:
+        tips = [TIP]
+        best = run(3000, 1.0)
+        for each in (
+            run(1, 2.0),
+            run(2, 3.0),
+            best,
+            replace(deleted(best), meta={**deleted(best).meta, "end_time": 9000}),
+        ):
+            tips.append(landed(plan(tips[-1], contribution(each), RuleOptions(), now=NOW), tips[-1]))
+
+        versions = [(champion(tip)["version"], champion(tip)["run_id"]) for tip in tips[1:]]
+
+        assert versions == [(1, f"{1:032x}"), (1, f"{1:032x}"), (3, f"{3000:032x}"), (1, f"{1:032x}")]
+        assert champion(tips[-1])["source"] == f"runs:/{1:032x}/"
+        assert champion(tips[-1])["storage_location"] == f"file:./mlflow-artifacts/{1:032x}/artifacts"
+        assert tips[-1].contents[f"{REGISTERED}/version-1/tags/mlflow_git.promoted"] == b"val_rmse 2"
+        assert [path for path in tips[-1].contents if path.startswith(f"{REGISTERED}/version-3")] == []
+        planned = plan(tips[-1], contribution(deleted(run(1, 2.0)), deleted(run(2, 3.0))), RuleOptions(), now=NOW)
+        assert [path for path in landed(planned, tips[-1]).contents if path.startswith(REGISTERED)] == []
+
+    def test_leaves_a_teams_own_versions_and_alias_alone(self) -> None:
+        own = {
+            f"{REGISTERED}/meta.yaml": b"name: promoted_model\n",
+            f"{REGISTERED}/version-4/meta.yaml": b"name: promoted_model\nversion: 4\n",
+            f"{REGISTERED}/aliases/champion": b"4",
+        }
+
+        after = landed(plan(MemoryTip(own), contribution(run(1, 2.0)), RuleOptions(), now=NOW), MemoryTip(own))
+
+        assert {path: data for path, data in after.contents.items() if path.startswith(REGISTERED)} == own
+
+    def test_is_no_name_of_an_algorithm(self) -> None:
+        silent = run(1, 2.0)
+        silent = replace(silent, files={path: silent.files[path] for path in silent.files if path != "tags/model_type"})
+        tip = landed(plan(TIP, contribution(silent), RuleOptions(), now=NOW), TIP)
+
+        again = plan(tip, contribution(silent), RuleOptions(), now=NOW)
+
+        assert "models/model_best_model.pkl" in tip.contents
+        assert not again.is_new
+
+
+class TestTheExperimentsDescription:
+    NOTE = "tags/mlflow.note.content"
+
+    def described(self, tip: MemoryTip) -> list[bytes]:
+        return [data for path, data in tip.contents.items() if path.endswith(self.NOTE)]
+
+    def job(self, *records: Record, note: bytes | None = None) -> Contribution:
+        part = contribution(*records)
+        demo = replace(part.incoming.experiments[0], files={self.NOTE: note} if note else {})
+        return replace(part, incoming=replace(part.incoming, experiments=(demo,)))
+
+    def test_names_the_promoted_run(self) -> None:
+        first = landed(plan(TIP, self.job(run(1, 2.0)), RuleOptions(), now=NOW), TIP)
+        stale = self.described(first)
+
+        second = landed(plan(first, self.job(run(2, 1.0), note=stale[0]), RuleOptions(), now=NOW), first)
+
+        assert stale == [f"The run {1:032x} (val_rmse 2) is promoted: `models:/promoted_model@champion`.".encode()]
+        assert self.described(second) == [
+            f"The run {2:032x} (val_rmse 1) is promoted: `models:/promoted_model@champion`.".encode()
+        ]
+        deletion = self.job(deleted(run(1, 2.0)), deleted(run(2, 1.0)))
+        assert self.described(landed(plan(second, deletion, RuleOptions(), now=NOW), second)) == []
+
+    def test_gives_way_to_a_persons(self) -> None:
+        tip = landed(plan(TIP, self.job(run(1, 2.0)), RuleOptions(), now=NOW), TIP)
+
+        for job in (self.job(run(2, 1.0), note=b"Prices of houses."), self.job(run(3, 0.5))):
+            tip = landed(plan(tip, job, RuleOptions(), now=NOW), tip)
+
+        assert self.described(tip) == [b"Prices of houses."]
 
 
 def test_a_changed_rule_is_told() -> None:

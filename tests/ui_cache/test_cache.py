@@ -61,7 +61,7 @@ def test_mlflow_sees_the_same_as_in_the_files(logged: Path, persisted: Persisted
     ours = {name: value for name, value in ours.items() if name in theirs or "Default" not in json.dumps(value)}
     kinds = [name.split()[0] for name in theirs]
     assert {kind: kinds.count(kind) for kind in kinds} == {
-        "experiment": 1, "run": 3, "model": 1, "trace": 1, "registered": 1, "version": 1,
+        "experiment": 1, "run": 3, "model": 1, "trace": 1, "registered": 2, "version": 2,
     }  # fmt: skip
     assert ours == theirs
     runs = [value for name, value in ours.items() if name.startswith("run ")]
@@ -80,7 +80,7 @@ def test_artifacts_open_from_any_folder(three_runs: Path, file: Path) -> None:
 
 
 def test_only_what_changed_is_read_again(three_runs: Path, file: Path) -> None:
-    total = 1 + 3 + 3  # an experiment, its runs, their logged models
+    total = 1 + 3 + 3 + 1  # an experiment, its runs, their logged models, the promoted one
     assert refreshed(file, three_runs) == (total, 0, 0)
     assert refreshed(file, three_runs) == (0, 0, total)
     (params,) = three_runs.glob(f"mlruns/*/{'1' * 32}/params/alpha")
@@ -114,7 +114,7 @@ def test_a_refreshed_cache_is_as_one_made_anew(three_runs: Path, file: Path, tmp
     shutil.rmtree(gone)
     mlstore.write_run(three_runs / "mlruns", run_id="9" * 32, experiment="new", experiment_id="77")
 
-    assert refreshed(file, three_runs) == (3, 2, 5)
+    assert refreshed(file, three_runs) == (3, 2, 6)
 
     cache.refresh(tmp_path / "anew.db", three_runs)
     assert everything(file) == everything(tmp_path / "anew.db")
@@ -143,7 +143,7 @@ def test_an_interrupted_refresh_leaves_the_cache_as_it_was(
 
     assert len(written) == 1
     assert everything(file) == before
-    assert refreshed(file, three_runs) == (3, 0, 4)
+    assert refreshed(file, three_runs) == (3, 0, 5)
 
 
 def test_another_mlflow_or_another_place_begins_anew(
@@ -279,7 +279,7 @@ def test_the_cache_is_in_no_checkout(three_runs: Path, history_command: HistoryC
     told = history_command("ui", "--refresh-only", "--repository", str(three_runs))
 
     assert Path(str(told["cache"])).is_relative_to(three_runs.resolve() / ".git" / "mlflow-persistence")
-    assert (told["read"], told["rebuilt"]) == (7, True)
+    assert (told["read"], told["rebuilt"]) == (8, True)
 
 
 def test_a_history_without_git_has_its_cache_elsewhere(

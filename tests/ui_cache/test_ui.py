@@ -54,7 +54,7 @@ def test_the_ui_answers_is_a_view_and_ends_on_ctrl_c(
 
     told = log.read_text(encoding="utf-8")
     assert READ_VIEW in told
-    assert "0 read, 7 unchanged" in told
+    assert "0 read, 8 unchanged" in told
     with pytest.raises(OSError, match="refused"):
         fetch(address, timeout=2)
     assert (

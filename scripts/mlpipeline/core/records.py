@@ -22,6 +22,9 @@ LEFT_OUT_TAG = "mlflow_git.left_out"
 PROMOTED_TAG = "mlflow_git.promoted"
 """The tag of the promoted run in a history: the metric by which it was chosen, and its value. No source brings it."""
 
+EXPERIMENT_NOTE = "tags/mlflow.note.content"
+"""An experiment's file that MLflow's UI shows as its description."""
+
 NOTES = (f"tags/{ADDRESS_TAG}", f"tags/{LEFT_OUT_TAG}")
 """The files of tags that are not the job's own; their lines unite."""
 

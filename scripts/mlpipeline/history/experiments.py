@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from functools import reduce
 
 from mlpipeline.core.documents import dump_yaml, readable_yaml
-from mlpipeline.core.edits import Copy, Delete, Edit, Tree, Write, differs
-from mlpipeline.core.records import Experiment, Kind
+from mlpipeline.core.edits import Content, Copy, Delete, Edit, Tree, Write, differs
+from mlpipeline.core.records import EXPERIMENT_NOTE, Experiment, Kind
 from mlpipeline.history import reader
 from mlpipeline.history.paths import (
     ARTIFACTS,
+    CHAMPION,
     DEFAULT_NAME,
     FILE_STORE_DEFAULT,
     METADATA,
+    PROMOTED_MODEL,
     TRASH,
     ExperimentFile,
     RecordFile,
@@ -28,6 +30,10 @@ from mlpipeline.history.stored import in_experiment, is_deleted, is_portable
 
 LOCATION = f"file:./{ARTIFACTS}"
 """Where the artifacts of all experiments of a history lie."""
+
+
+NOTE_END = f"is promoted: `models:/{PROMOTED_MODEL}@{CHAMPION}`."
+"""What the description ends with that promoting gives to an experiment (`lifecycle/marks.py`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,9 +172,14 @@ def edits(existing: Tree, placement: Placement) -> Iterator[Write]:
     before = _time(placement.stored.meta) if placement.stored else -1
     for experiment in sorted(placement.described, key=_order):
         for path, content in experiment.files.items():
-            if f"{folder}/{path}" not in existing.files or _time(experiment.meta) > before:
+            if _is_newer(existing, f"{folder}/{path}", content, changed=_time(experiment.meta) > before):
                 yield from _changed(existing, Write(path=f"{folder}/{path}", content=content))
     yield from _changed(existing, Write(path=f"{folder}/meta.yaml", content=dump_yaml(placement.meta)))
+
+
+def is_own_note(description: bytes) -> bool:
+    """Tell whether promoting wrote the description of an experiment, and nobody has changed it since."""
+    return description.endswith(NOTE_END.encode()) and b"\n" not in description
 
 
 def move(existing: Tree, placement: Placement) -> Iterator[Edit]:
@@ -197,6 +208,23 @@ def _moved(existing: Tree, source: str, target: str) -> Iterator[Edit]:
         kind = file.kind if isinstance(file, RecordFile) else Kind.RUN
         content = dump_yaml(in_experiment(kind, meta, identifier))
         yield Write(path=f"{METADATA}/{target}{path.removeprefix(f'{METADATA}/{source}')}", content=content)
+
+
+def _is_newer(existing: Tree, path: str, content: Content, *, changed: bool) -> bool:
+    """Whether a job's file of an experiment is to stand; a description that promoting wrote gives way to a person's.
+
+    Args:
+        existing: the branch.
+        path: of the file in it.
+        content: the job's.
+        changed: whether the job's experiment was changed later than the branch's.
+    """
+    if isinstance(content, bytes) and is_own_note(content):
+        return False
+    is_own = (
+        path.endswith(f"/{EXPERIMENT_NOTE}") and path in existing.files and is_own_note(existing.read([path])[path])
+    )
+    return changed or is_own or path not in existing.files
 
 
 def _is_file_store_default(experiment: Experiment) -> bool:

@@ -23,6 +23,12 @@ MODELS = "models"
 
 PROMOTED = "deployment/models/best_model"
 
+PROMOTED_MODEL = "promoted_model"
+"""The registered model of which each promoted run is a version."""
+
+CHAMPION = "champion"
+"""The alias of the version that is promoted now."""
+
 INFO = "mlflow_persistence_info.json"
 
 TRASH = ".trash"

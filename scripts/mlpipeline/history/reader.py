@@ -15,6 +15,7 @@ from mlpipeline.history.paths import (
     ARTIFACTS,
     DESCRIPTION,
     METADATA,
+    PROMOTED_MODEL,
     ArtifactFile,
     ExperimentFile,
     RecordFile,
@@ -199,7 +200,8 @@ class _Index:
         logged_models: the path of each logged model's description, by id.
         outputs: the logged models of each run, by the run's id.
         artifacts: the artifacts of each run, by its id.
-        versions: the descriptions of the versions of registered models, with the model's name by path.
+        versions: the descriptions of the versions of registered models, with the model's name by path; but of those
+            that promoting made.
     """
 
     experiments: dict[str, str] = field(default_factory=dict)
@@ -228,7 +230,7 @@ def _index(tree: Tree) -> _Index:
                     index.outputs[file.id].append(model)
             case RecordFile(kind=Kind.LOGGED_MODEL, is_description=True) as file if is_experiment_id(file.experiment):
                 index.logged_models[file.id] = path
-            case RegisteredModelFile(version=int(), inner="meta.yaml") as file:
+            case RegisteredModelFile(version=int(), inner="meta.yaml") as file if file.name != PROMOTED_MODEL:
                 index.versions[path] = file.name
     return index
 

@@ -13,6 +13,7 @@ from mlpipeline.core.credentials import holds_password, without_passwords
 from mlpipeline.core.edits import Content
 from mlpipeline.core.records import (
     LEFT_OUT_TAG,
+    PROMOTED_TAG,
     Experiment,
     Incoming,
     Kind,
@@ -22,6 +23,7 @@ from mlpipeline.core.records import (
     RegisteredModel,
 )
 from mlpipeline.history import names
+from mlpipeline.history.paths import PROMOTED_MODEL
 
 LARGEST_FILE = 100 * 1024 * 1024
 """Bytes: GitHub blocks a push that holds a larger file."""
@@ -90,7 +92,7 @@ def storable(incoming: Incoming) -> Incoming:
         incoming,
         experiments=tuple(check.experiment(each) for each in incoming.experiments),
         records=tuple(admitted.values()),
-        models=tuple(check.registered_model(each) for each in incoming.models),
+        models=tuple(check.registered_model(each) for each in incoming.models if check.is_jobs_own(each)),
         refusals=(*incoming.refusals, *check.refusals),
         warnings=(*incoming.warnings, *check.warnings, *check.renamings()),
     )
@@ -167,6 +169,16 @@ class _Check:
         """Replace the names that MLflow refuses."""
         files = self._fit(experiment.files, f"experiment '{experiment.name}'", experiment.name)
         return replace(experiment, files=files)
+
+    def is_jobs_own(self, model: RegisteredModel) -> bool:
+        """Tell whether a job registered this model; the one that promoting makes comes with copies of a history."""
+        if model.name != PROMOTED_MODEL:
+            return True
+        if f"tags/{PROMOTED_TAG}" not in model.files:
+            reason = "was left out: the name is kept for the model of the promoted run."
+            remedy = "Register it under another name."
+            self.refusals.append(Refusal(where=f"registered model '{model.name}'", reason=reason, remedy=remedy))
+        return False
 
     def registered_model(self, model: RegisteredModel) -> RegisteredModel:
         """Replace the names that MLflow refuses, in the versions as well."""

@@ -20,6 +20,7 @@ from mlpipeline.history.rules import ResolvedRule
 from mlpipeline.history.stored import git_files
 from mlpipeline.lifecycle.marks import marks
 from mlpipeline.lifecycle.promotion import Promotion, promote
+from mlpipeline.lifecycle.registration import registration
 
 _CONVERTING = "MLflow: keep mlruns/ from being MLflow's default store"
 
@@ -153,7 +154,7 @@ def plan(tip: Tip, contribution: Contribution, asked: RuleOptions, *, now: int) 
     choice = selection.choose(runs, resolved.rule)
     present = {run.run_id: run for run in runs if not run.deleted}
     keeps = choice.best is None and _is_promoted(tip) and recorded.run_id in {None, *present}
-    if marked := () if keeps else tuple(marks(tree, choice)):
+    if marked := () if keeps else (*marks(tree, choice), *registration(tree, choice)):
         edits += marked
         tree = Overlay(tree, marked)
     kept = {} if keeps else _kept(recorded, choice, present)
