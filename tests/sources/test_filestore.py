@@ -1,14 +1,16 @@
 """Reading file stores: what cannot be read is refused by name, and what is no run's is passed over."""
 
+import os
 from pathlib import Path
 
 import pytest
 import yaml
 
+from mlpipeline.core import documents
 from mlpipeline.core.errors import InputError
-from mlpipeline.core.records import ADDRESS_TAG, Incoming, Kind, Record
+from mlpipeline.core.records import ADDRESS_TAG, LEFT_OUT_TAG, Incoming, Kind, Record
 from mlpipeline.history.screening import storable
-from mlpipeline.sources import filestore
+from mlpipeline.sources import artifacts, filestore
 from mlpipeline.sources.artifacts import POINTER
 from support.mlstore import put, write_experiment, write_model, write_run, write_yaml
 from support.permissions import forbidden
@@ -399,3 +401,259 @@ class TestAbsent:
 
         assert warning.startswith("1 run was stored without logged models that the source does not have: ")
         assert f"{GOOD} (run-{GOOD[:4]}): {output.name}" in warning
+
+
+def endless(place: Path) -> None:
+    """Put a named pipe in a file's place: whoever reads it waits for ever."""
+    place.unlink(missing_ok=True)
+    os.mkfifo(place)
+
+
+def large(place: Path) -> None:
+    """Put a sparse file of 300 MB in a file's place."""
+    place.parent.mkdir(exist_ok=True)
+    with place.open("wb") as file:
+        file.truncate(300 << 20)
+
+
+class TestLimits:
+    """What has no end, or is more than MLflow writes, costs itself or its record alone."""
+
+    @pytest.mark.parametrize("place", ["meta.yaml", "params/alpha", "metrics/val_rmse", "tags/a"])
+    def test_a_pipe_costs_its_run(self, store: Path, place: str) -> None:
+        endless(store / EXPERIMENT / BAD / place)
+
+        incoming = filestore.read(store)
+
+        assert runs(incoming).keys() == {GOOD}
+        assert f"its {place} is a symbolic link or no regular file" in told(incoming)
+
+    def test_a_pipe_among_artifacts_costs_itself(self, store: Path) -> None:
+        endless(store / EXPERIMENT / BAD / "artifacts/a.txt")
+
+        incoming = filestore.read(store)
+
+        assert logged(runs(incoming)[BAD]) == {"artifacts/b/c.txt"}
+        assert runs(incoming)[BAD].unread == {"artifacts/a.txt"}
+
+    def test_a_pipe_for_an_experiment_costs_its_name(self, store: Path) -> None:
+        endless(store / EXPERIMENT / "meta.yaml")
+
+        incoming = filestore.read(store)
+
+        assert [experiment.name for experiment in incoming.experiments] == [EXPERIMENT]
+        assert runs(incoming).keys() == {GOOD, BAD}
+
+    @pytest.mark.parametrize("place", ["models", ".trash", "."])
+    def test_a_pipe_in_the_place_of_a_folder(self, store: Path, place: str) -> None:
+        (store / place).rename(store.parent / "away") if place == "." else None
+        os.mkfifo(store / place if place != "." else store)
+
+        if place == ".":
+            with pytest.raises(InputError, match="does not exist"):
+                filestore.read(store)
+        else:
+            assert runs(filestore.read(store)).keys() == {GOOD, BAD}
+
+    @pytest.mark.parametrize("place", ["tags/large", "params/large", "inputs/large"])
+    def test_a_large_text_is_left_out_and_its_run_stays(self, store: Path, place: str) -> None:
+        large(store / EXPERIMENT / BAD / place)
+
+        incoming = storable(filestore.read(store))
+
+        run = runs(incoming)[BAD]
+        assert place not in run.files
+        assert {"metrics/val_rmse", "params/alpha", "artifacts/a.txt"} <= run.files.keys()
+        assert run.files[f"tags/{LEFT_OUT_TAG}"] == place.encode()
+        assert store / EXPERIMENT / BAD / place not in run.origins
+        [refusal] = incoming.refusals
+        assert refusal.where == f"mlruns/{EXPERIMENT}/{BAD}/{place}"
+        assert refusal.reason == "has 300 MiB, and no more than 4 MiB are read, and was left out."
+
+    def test_a_large_description_costs_its_run(self, store: Path) -> None:
+        large(store / EXPERIMENT / BAD / "meta.yaml")
+
+        incoming = filestore.read(store)
+
+        assert runs(incoming).keys() == {GOOD}
+        assert "its meta.yaml has 300 MiB" in told(incoming)
+
+    def test_too_many_params_cost_their_run(self, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(artifacts, "MOST_FILES", 20)
+        for number in range(21):
+            put(store / EXPERIMENT / BAD / f"params/{number}", b"1")
+
+        incoming = filestore.read(store)
+
+        assert runs(incoming).keys() == {GOOD}
+        assert "its params holds more than 20 files and folders" in told(incoming)
+
+    def test_too_many_artifacts_are_left_out(self, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(artifacts, "MOST_FILES", 20)
+        for number in range(21):
+            put(store / EXPERIMENT / BAD / f"artifacts/{number}/a", b"1")
+
+        incoming = filestore.read(store)
+
+        assert logged(runs(incoming)[BAD]) == set()
+        assert "artifacts: holds more than 20 files and folders, and was left out." in told(incoming)
+
+    def test_folders_end_somewhere(self, store: Path) -> None:
+        deep = store / EXPERIMENT / BAD / "artifacts" / "/".join("d" * 33)
+        put(deep / "a", b"1")
+        put(store / EXPERIMENT / BAD / "params" / "/".join("d" * 32) / "a", b"1")
+
+        incoming = filestore.read(store)
+
+        assert logged(runs(incoming)[BAD]) == {"artifacts/a.txt", "artifacts/b/c.txt"}
+        assert f"{deep.relative_to(store.parent)}: lies more than 32 folders deep" in told(incoming)
+
+    def test_too_many_runs_are_left_out(self, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        other = write_run(store, experiment="other", experiment_id="77")
+        for number in range(20):
+            (store / EXPERIMENT / f"{number:032x}").mkdir()
+        monkeypatch.setattr(filestore, "MOST_ENTRIES", 20)
+
+        incoming = filestore.read(store)
+
+        assert runs(incoming).keys() == {other}
+        assert f"mlruns/{EXPERIMENT}: holds more than 20 files and folders" in told(incoming)
+
+    @pytest.mark.parametrize(("limit", "value"), [("MOST_FILES", 10), ("LARGEST_STORE", 100)])
+    def test_a_store_that_is_too_large_is_an_error(
+        self, store: Path, limit: str, value: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        put(store / EXPERIMENT / BAD / "params/long", b"x" * 200)
+        monkeypatch.setattr(filestore, limit, value)
+
+        with pytest.raises(InputError, match="holds more than can be read at once") as error:
+            filestore.read(store)
+
+        assert "--source" in error.value.remedy
+
+
+def described(store: Path, place: str, **changes: object) -> None:
+    file = store / place / "meta.yaml"
+    write_yaml(file, {**yaml.safe_load(file.read_text(encoding="utf-8")), **changes})
+
+
+class TestBoundaries:
+    """A description that says what nobody can use costs its own record."""
+
+    @pytest.mark.parametrize(
+        ("key", "value", "wanted"),
+        [
+            ("source_run_id", [1], "a text"),
+            ("run_name", {"a": 1}, "a text"),
+            ("artifact_uri", ["file:///x"], "a text"),
+            ("start_time", "yesterday", "a whole number"),
+            ("end_time", 1.5, "a whole number"),
+            ("end_time", True, "a whole number"),
+            ("end_time", float("nan"), "a whole number"),
+            ("end_time", 10**30, "a whole number"),
+            ("lifecycle_stage", 5, "active or deleted"),
+            ("lifecycle_stage", ["active"], "active or deleted"),
+            ("status", "many", "one that MLflow knows"),
+            ("status", 99, "one that MLflow knows"),
+            ("status", [3], "one that MLflow knows"),
+            ("status", True, "one that MLflow knows"),
+        ],
+    )
+    def test_a_run(self, store: Path, key: str, value: object, wanted: str) -> None:
+        described(store, f"{EXPERIMENT}/{BAD}", **{key: value})
+
+        incoming = storable(filestore.read(store))
+
+        assert runs(incoming).keys() == {GOOD}
+        assert f"its meta.yaml says a '{key}' that is not {wanted}" in told(incoming)
+
+    @pytest.mark.parametrize(("key", "value"), [("run_name", 2024), ("run_name", None), ("end_time", None), ("x", [1])])
+    def test_a_run_of_which_all_can_be_used(self, store: Path, key: str, value: object) -> None:
+        described(store, f"{EXPERIMENT}/{BAD}", **{key: value})
+
+        assert runs(filestore.read(store)).keys() == {GOOD, BAD}
+
+    @pytest.mark.parametrize(
+        ("key", "value"),
+        [("creation_time", "x"), ("last_update_time", [1]), ("lifecycle_stage", 5), ("artifact_location", {})],
+    )
+    def test_an_experiment_loses_the_value(self, store: Path, key: str, value: object) -> None:
+        described(store, EXPERIMENT, **{key: value})
+
+        incoming = filestore.read(store)
+
+        assert runs(incoming).keys() == {GOOD, BAD}
+        assert [experiment.name for experiment in incoming.experiments] == ["demo"]
+        assert incoming.experiments[0].meta.get(key) != value
+        assert f"'{key}'" in incoming.warnings[0]
+
+    @pytest.mark.parametrize("name", ["n" * 501, ["demo"], {}, ""])
+    def test_an_experiment_without_a_name_has_its_id(self, store: Path, name: object) -> None:
+        described(store, EXPERIMENT, name=name)
+
+        assert [experiment.name for experiment in filestore.read(store).experiments] == [EXPERIMENT]
+
+    @pytest.mark.parametrize("aliases", [{"a": "x"}, {"a": "9" * 5000}, {"a": [1]}, {"a": None}])
+    def test_a_registered_model(self, store: Path, aliases: object) -> None:
+        write_yaml(store / "models/wine/meta.yaml", {"name": "wine", "aliases": aliases})
+        write_yaml(store / "models/beer/meta.yaml", {"name": "beer", "aliases": {"best": "1"}})
+
+        incoming = filestore.read(store)
+
+        assert [(model.name, model.aliases) for model in incoming.models] == [("beer", {"best": 1})]
+        assert "its alias 'a' names no version" in told(incoming)
+
+    @pytest.mark.parametrize("changes", [{"creation_timestamp": "1"}, {"run_id": []}, {"status": 3}])
+    def test_a_version(self, store: Path, changes: dict[str, object]) -> None:
+        write_yaml(store / "models/wine/meta.yaml", {"name": "wine"})
+        write_yaml(store / "models/wine/version-1/meta.yaml", {"name": "wine", "version": 1})
+        write_yaml(store / "models/wine/version-2/meta.yaml", {"name": "wine", "version": 2, **changes})
+
+        incoming = filestore.read(store)
+
+        assert [version.number for version in incoming.models[0].versions] == [1]
+        assert "mlruns/models/wine/version-2: the model version was left out" in told(incoming)
+
+    @pytest.mark.parametrize(
+        "location",
+        [
+            "file:///" + "a/" * 100_000 + f"{BAD}/artifacts",
+            f"file:///a\0b/{BAD}/artifacts",
+            f"/a\0b/{BAD}/artifacts",
+            f"s3://[a/{BAD}/artifacts",
+            f"//[/{BAD}/artifacts",
+        ],
+    )
+    def test_a_location_that_no_file_has(self, store: Path, location: str) -> None:
+        described(store, f"{EXPERIMENT}/{BAD}", artifact_uri=location)
+        (store / EXPERIMENT / BAD / "artifacts").rename(store.parent / "away")
+
+        incoming = storable(filestore.read(store))
+
+        assert runs(incoming).keys() == {GOOD, BAD}
+        assert incoming.refusals == ()
+
+    def test_links_in_a_circle(self, store: Path) -> None:
+        (store.parent / "circle").symlink_to("circle")
+        described(store, f"{EXPERIMENT}/{BAD}", artifact_uri=f"file://{store.parent}/circle/{BAD}/artifacts")
+        (store / EXPERIMENT / BAD / "artifacts").rename(store.parent / "away")
+
+        assert runs(filestore.read(store)).keys() == {GOOD, BAD}
+
+    @pytest.mark.parametrize("error", [RecursionError("deep"), OverflowError(), KeyError("x" * 999), OSError(5, "x")])
+    def test_whatever_is_raised(self, store: Path, error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+        load = documents.load_yaml
+
+        def raising(data: bytes) -> dict[str, object]:
+            if BAD.encode() in data:
+                raise error
+            return load(data)
+
+        monkeypatch.setattr(filestore, "load_yaml", raising)
+
+        incoming = filestore.read(store)
+
+        assert runs(incoming).keys() == {GOOD}
+        [refusal] = [refusal for refusal in incoming.refusals if BAD in refusal.where]
+        assert f"the run was left out: it could not be read ({type(error).__name__}" in refusal.reason
+        assert len(refusal.reason) < 200

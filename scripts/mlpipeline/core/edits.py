@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from mlpipeline.core.files import open_again, size_of
+
 Content = bytes | Path
 """A file's bytes, or the file on disk that holds them (artifacts, which may be large)."""
 
@@ -65,12 +67,10 @@ def differs(tree: Tree, path: str, content: Content) -> bool:
 
 def blob_id(content: Content, object_format: str = "sha1") -> str:
     """Compute the object id that Git gives to a file; `object_format` is `sha1` or `sha256`."""
-    size = len(content) if isinstance(content, bytes) else content.stat().st_size
-    digest = hashlib.new(object_format, b"blob %d\0" % size, usedforsecurity=False)
     if isinstance(content, bytes):
-        digest.update(content)
-        return digest.hexdigest()
-    with content.open("rb") as source:
+        return hashlib.new(object_format, b"blob %d\0%b" % (len(content), content), usedforsecurity=False).hexdigest()
+    with open_again(content) as source:
+        digest = hashlib.new(object_format, b"blob %d\0" % size_of(source), usedforsecurity=False)
         while chunk := source.read(1 << 20):
             digest.update(chunk)
     return digest.hexdigest()

@@ -49,7 +49,7 @@ class Record:
         files: every other file by path inside the record: `metrics/...`, `params/...`, `tags/...`, `inputs/...`,
             `outputs/...`, of a trace `request_metadata/...` and `assessments/...`; and `artifacts/...`.
         origins: the files on disk it was read from; they may be replaced once their content is published.
-        unread: paths of artifacts, files or folders, that it has as well and that could not be read.
+        unread: paths of files or folders, mostly artifacts, that it has as well and that were not read.
     """
 
     kind: Kind

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from mlpipeline.core.documents import load_yaml
+from mlpipeline.core.documents import readable_yaml
 from mlpipeline.core.edits import Content, Delete, Edit, Tree, Write, differs
+from mlpipeline.core.files import read_again
 from mlpipeline.core.records import NOTES, Incoming, Kind, Record
 from mlpipeline.history import experiments, registered_models
 from mlpipeline.history.metrics import metric_lines, sound_metric
@@ -168,7 +169,7 @@ def _newness(record: Record, described: Content) -> tuple[int, bool, bool, bytes
 
     The content decides nothing of importance, but decides it alike for every order of jobs.
     """
-    data = described if isinstance(described, bytes) else described.read_bytes()
-    values = load_yaml(data)
+    data = described if isinstance(described, bytes) else read_again(described)
+    values = readable_yaml(data)
     when = values.get(_TIMES[record.kind])
     return when if isinstance(when, int) else 0, is_deleted(values), is_portable(values), data

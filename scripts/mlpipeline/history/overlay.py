@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from mlpipeline.core.edits import Content, Copy, Delete, Edit, Link, Tree, Write
+from mlpipeline.core.files import read_again
 
 
 class Overlay:
@@ -78,4 +79,4 @@ class Overlay:
 
 
 def _bytes(content: Content) -> bytes:
-    return content.read_bytes() if isinstance(content, Path) else content
+    return read_again(content) if isinstance(content, Path) else content

@@ -79,6 +79,9 @@ _KINDS = {"models": Kind.LOGGED_MODEL, "traces": Kind.TRACE}
 
 _VERSION = "version-"
 
+_MOST_DIGITS = 9
+"""Of a version's number, which MLflow's SQL schema holds in 32 bits."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ExperimentFile:
@@ -274,7 +277,7 @@ def version_folder(number: int) -> str:
 def version_number(folder: str) -> int | None:
     """Parse the name of a version's folder; `None` if it is not one, or not as MLflow writes it."""
     number = folder.removeprefix(_VERSION)
-    is_number = number != folder and number.isascii() and number.isdigit()
+    is_number = number != folder and number.isascii() and number.isdigit() and len(number) <= _MOST_DIGITS
     return int(number) if is_number and (number == "0" or number[0] != "0") else None
 
 

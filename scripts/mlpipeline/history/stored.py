@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from mlpipeline.core.documents import dump_yaml
 from mlpipeline.core.edits import Content, Link, Write
+from mlpipeline.core.files import read_again
 from mlpipeline.core.records import PROMOTED_TAG, Kind, Record
 from mlpipeline.history.metrics import metric_lines
 from mlpipeline.history.paths import (
@@ -134,7 +135,7 @@ def placeholders(folder: str, *, metrics: bool, params: bool) -> dict[str, Link 
 
 def relocated(mlmodel: Content, folder: str) -> Content:
     """Make the `artifact_path` of an `MLmodel` file relative, so that it does not name the machine that wrote it."""
-    data = mlmodel if isinstance(mlmodel, bytes) else mlmodel.read_bytes()
+    data = mlmodel if isinstance(mlmodel, bytes) else read_again(mlmodel)
     return _HOST_PATH.sub(f"artifact_path: file:./{folder}".encode(), data)
 
 

@@ -136,7 +136,7 @@ def _exists(path: Path) -> bool:
 
 
 def _holds(source: Tree, path: str, file: Path) -> bool:
-    return file.is_file() and source.files[path] == source.blob_id(file)
+    return file.is_file() and not file.is_symlink() and source.files[path] == source.blob_id(file)
 
 
 def _required_folders(files: Iterable[str], left_out: Container[str]) -> Iterator[str]:

@@ -15,6 +15,7 @@ import git
 
 from mlpipeline.core.edits import Copy, Delete, Edit, Link, Write
 from mlpipeline.core.errors import RepositoryError
+from mlpipeline.core.files import open_again, size_of
 
 CHUNK = 1 << 20
 """Bytes of a file that are in memory at a time."""
@@ -143,10 +144,10 @@ class Importer:
 
     def _copy(self, file: Path, stream: IO[bytes]) -> str:
         """Copy a file into the stream; returns its object id."""
-        size = left = file.stat().st_size
-        stream.write(b"data %d\n" % size)
-        digest = hashlib.new(self.object_format, b"blob %d\0" % size)
-        with file.open("rb") as source:
+        with open_again(file) as source:
+            size = left = size_of(source)
+            stream.write(b"data %d\n" % size)
+            digest = hashlib.new(self.object_format, b"blob %d\0" % size)
             while chunk := source.read(min(CHUNK, left)):
                 stream.write(chunk)
                 digest.update(chunk)

@@ -3,17 +3,19 @@
 What cannot be read is found out here, by reading its first bytes: whoever publishes the files later must not fail.
 """
 
-import filecmp
+import errno
 import os
 import re
-import stat
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from mlpipeline.core.edits import blob_id
+from mlpipeline.core.files import UnfitFileError, open_regular, size_of, too_large
 from mlpipeline.core.records import Kind
 from mlpipeline.history.paths import ARTIFACTS, LOAD_MARK, artifact_folder, is_gits, is_id
 
@@ -28,6 +30,15 @@ DEEPEST = 8
 
 MOST_FOLDERS = 50_000
 """Folders that are searched in all: a few seconds."""
+
+MOST_FILES = 100_000
+"""Files and folders below one folder of a record that are taken; most have a few."""
+
+DEEPEST_FILE = 32
+"""Folders below each other in a folder of a record."""
+
+_LONGEST_LOCATION, _MOST_PARTS = 4096, 64
+"""Characters of a location, and folders that it names: each of its ends is looked for."""
 
 _NOT_SEARCHED = frozenset(
     {".git", ".venv", "venv", "node_modules", "site-packages", "__pycache__", ".tox", ".nox", ".cache"}
@@ -197,6 +208,8 @@ def is_near(location: str) -> bool:
 
 def local_path(location: str) -> str | None:
     """Resolve a location to its path on this machine, absolute or relative to where MLflow ran; `None` for others."""
+    if _is_unfit(location):
+        return None
     if _WINDOWS.match(location):
         return location if os.name == "nt" else None
     parts = _split(location)
@@ -217,19 +230,31 @@ def _split(location: str) -> SplitResult:
         return SplitResult("", "", location, "", "")
 
 
+def _is_unfit(location: str) -> bool:
+    return len(location) > _LONGEST_LOCATION or "\0" in location
+
+
 def parts_of(location: str) -> tuple[str, ...]:
     """Part the path of a near location, without its root, drive and server; none for a store of objects."""
-    if not is_near(location):
+    if _is_unfit(location) or not is_near(location):
         return ()
     parts = _split(location)
     path = location if _WINDOWS.match(location) or not parts.scheme else unquote(parts.path)
     if _WINDOWS.match(path):
         path = _DRIVE.sub("", path).replace("\\", "/")
     found = tuple(part for part in path.split("/") if part not in ("", "."))
-    return () if ".." in found else found
+    return () if ".." in found or len(found) > _MOST_PARTS else found
 
 
-def below(folder: Path, prefix: str, *, within: Path, trusted: Iterable[Path] = (), pointers: bool = False) -> Found:
+def below(
+    folder: Path,
+    prefix: str,
+    *,
+    within: Path,
+    trusted: Iterable[Path] = (),
+    pointers: bool = False,
+    largest: int | None = None,
+) -> Found:
     """List the regular files below `folder` that can be read, in the order of their paths.
 
     Args:
@@ -238,36 +263,52 @@ def below(folder: Path, prefix: str, *, within: Path, trusted: Iterable[Path] = 
         within: no part of the way from here to `folder` may be a link.
         trusted: into these folders, the upper part of that way may be one.
         pointers: whether a pointer of Git LFS is taken for the file.
+        largest: bytes of a file that is taken; a larger one is left out and not missed.
     """
     if _crosses_link(folder, within, trusted):
-        lost = Lost(file=folder, path=prefix, reason="is reached through a symbolic link")
-        return Found(lost=[lost])
+        return Found(lost=[Lost(file=folder, path=prefix, reason="is reached through a symbolic link")])
     files: dict[str, Path] = {}
-    lost_ones: list[Lost] = []
-
-    def named(file: Path) -> str:
-        return prefix if file == folder else f"{prefix}/{file.relative_to(folder).as_posix()}"
-
-    def on_error(error: OSError) -> None:
-        if not isinstance(error, FileNotFoundError | NotADirectoryError):
-            file = Path(error.filename)
-            lost_ones.append(unreadable(file, named(file), error))
-
-    for at, folders, names in os.walk(folder, onerror=on_error):
-        folders.sort()
-        links = [name for name in folders if os.path.islink(os.path.join(at, name))]
-        for name in sorted([*names, *links]):
-            file = Path(at, name)
-            lost_one = _checked(file, named(file), pointers=pointers)
-            if lost_one:
-                lost_ones.append(lost_one)
+    lost: list[Lost] = []
+    count = 0
+    pending = [(folder, prefix, 0)]
+    while pending:
+        at, path, depth = pending.pop()
+        try:
+            inside = _entries(at, depth)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            lost.append(unreadable(at, path, error))
+            continue
+        count += len(inside)
+        if count > MOST_FILES:
+            reason = f"holds more than {MOST_FILES:,} files and folders"
+            return Found(lost=[Lost(file=folder, path=prefix, reason=reason, unread=True)])
+        for entry in inside:
+            file, name = at / entry.name, f"{path}/{entry.name}"
+            if entry.is_dir(follow_symlinks=False):
+                continue
+            if lost_one := _checked(file, name, pointers=pointers, largest=largest):
+                lost.append(lost_one)
             else:
-                files[named(file)] = file
-    return Found(files=files, lost=lost_ones)
+                files[name] = file
+        folders = [entry.name for entry in inside if entry.is_dir(follow_symlinks=False)]
+        pending += [(at / name, f"{path}/{name}", depth + 1) for name in reversed(folders)]
+    return Found(files=files, lost=lost)
+
+
+def _entries(folder: Path, depth: int) -> list[os.DirEntry[str]]:
+    """List what lies in a folder by name, a little more than `MOST_FILES` at the most."""
+    if depth > DEEPEST_FILE:
+        raise UnfitFileError(errno.ENAMETOOLONG, f"lies more than {DEEPEST_FILE} folders deep")
+    with os.scandir(folder) as inside:
+        return sorted(islice(inside, MOST_FILES + 1), key=lambda entry: entry.name)
 
 
 def unreadable(file: Path, path: str, error: OSError) -> Lost:
-    """Describe a file or folder that this user cannot read."""
+    """Describe a file or folder that this user cannot read, or that is not read."""
+    if isinstance(error, UnfitFileError):
+        return Lost(file=file, path=path, reason=error.reason, unread=True)
     return Lost(
         file=file,
         path=path,
@@ -297,23 +338,23 @@ def pointer(file: Path, path: str) -> Lost:
 def is_pointer(file: Path) -> bool:
     """Tell whether a file that can be read is a pointer of Git LFS."""
     try:
-        with file.open("rb") as opened:
+        with open_regular(file) as opened:
             return opened.read(len(POINTER)) == POINTER
     except OSError:
         return False
 
 
-def _checked(file: Path, path: str, *, pointers: bool) -> Lost | None:
+def _checked(file: Path, path: str, *, pointers: bool, largest: int | None) -> Lost | None:
     """Find out why a file cannot be taken."""
+    if any(is_gits(part) for part in path.split("/")):
+        return Lost(file=file, path=path, reason="has a name that Git keeps for itself", unread=True)
     try:
-        if not stat.S_ISREG(file.lstat().st_mode):
-            return Lost(file=file, path=path, reason="is a symbolic link or no regular file", unread=True)
-        if any(is_gits(part) for part in path.split("/")):
-            return Lost(file=file, path=path, reason="has a name that Git keeps for itself", unread=True)
-        with file.open("rb") as opened:
-            begins = opened.read(len(POINTER))
+        with open_regular(file) as opened:
+            begins, size = opened.read(len(POINTER)), size_of(opened)
     except OSError as error:
         return unreadable(file, path, error)
+    if largest is not None and size > largest:
+        return Lost(file=file, path=path, reason=too_large(file, size, largest=largest).reason)
     return pointer(file, path) if begins == POINTER and not pointers else None
 
 
@@ -355,7 +396,7 @@ def _folders_of(folder: Path) -> list[str]:
 
 def _is_same(one: Found, other: Found) -> bool:
     same = one.files.keys() == other.files.keys() and not one.lost and not other.lost
-    return same and all(filecmp.cmp(file, other.files[path], shallow=False) for path, file in one.files.items())
+    return same and all(blob_id(file) == blob_id(other.files[path]) for path, file in one.files.items())
 
 
 def _crosses_link(path: Path, within: Path, trusted: Iterable[Path]) -> bool:
@@ -367,7 +408,8 @@ def _crosses_link(path: Path, within: Path, trusted: Iterable[Path]) -> bool:
     depth = len(path.relative_to(within).parts) if path.is_relative_to(within) else 2
     for height, part in enumerate([path, *path.parents][:depth]):
         if os.path.islink(part):
-            target = part.resolve()
+            # Path.resolve() raises where links lead in a circle.
+            target = Path(os.path.realpath(part))
             if height < 2 or not any(target.is_relative_to(folder.resolve()) for folder in trusted):
                 return True
     return False

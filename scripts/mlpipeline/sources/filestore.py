@@ -2,17 +2,21 @@
 
 Layout and defaults as in `mlflow/store/tracking/file_store.py` and `mlflow/store/model_registry/file_store.py` of
 MLflow 3.17, and in the stores of MLflow 1 and 2 that it still reads. What can be repaired with certainty is repaired
-and named in a warning; what cannot is refused by name, and nothing else is held up by it.
+and named in a warning; what cannot is refused by name, and nothing else is held up by it. Limits bound the files, and
+whatever reading one record raises costs that record alone.
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import islice
 from pathlib import Path
 
-from mlpipeline.core.documents import load_yaml
+from mlpipeline.core.documents import LARGEST, load_yaml
 from mlpipeline.core.edits import Content
 from mlpipeline.core.errors import InputError
+from mlpipeline.core.files import UnfitFileError, megabytes, read_regular
 from mlpipeline.core.records import Experiment, Incoming, Kind, ModelVersion, Record, Refusal, RegisteredModel
 from mlpipeline.history.metrics import sound_metric
 from mlpipeline.history.paths import (
@@ -32,6 +36,7 @@ from mlpipeline.history.stored import ARTIFACT_TAG, LOCATIONS
 from mlpipeline.sources import artifacts
 from mlpipeline.sources.absent import Absences, missing_models, with_address
 from mlpipeline.sources.artifacts import NOWHERE, Finder, Lost, Surroundings
+from mlpipeline.sources.descriptions import LONGEST_NAME, faults
 from mlpipeline.sources.foreign import is_backup, is_foreign
 from mlpipeline.sources.known import NOTHING, Known
 
@@ -40,6 +45,17 @@ _OWN_ID = {Kind.RUN: ("run_id", "run_uuid"), Kind.LOGGED_MODEL: ("model_id",), K
 
 _NAMED = 5
 """Folders that a refusal of several names."""
+
+MOST_ENTRIES = 200_000
+"""Experiments of a store, or records of an experiment, that are looked at."""
+
+MOST_FILES = 1_000_000
+"""Files of a store that are taken."""
+
+LARGEST_STORE = 512 * 1024 * 1024
+"""Bytes of params, tags and whatever else of a store is held in memory; ten thousand runs have some ten megabytes."""
+
+_LARGEST_METRIC = 1024 * 1024 * 1024
 
 
 def read(store: Path, known: Known = NOTHING, *, around: Surroundings = NOWHERE, elsewhere: bool = True) -> Incoming:
@@ -53,7 +69,7 @@ def read(store: Path, known: Known = NOTHING, *, around: Surroundings = NOWHERE,
             and of a branch, a pointer of Git LFS is the file.
 
     Raises:
-        InputError: there is no such folder, or it cannot be read.
+        InputError: there is no such folder, it cannot be read, or it holds more than can be.
     """
     if not os.path.isdir(store):
         raise InputError(
@@ -128,6 +144,8 @@ class _Reader:
     ghosts: list[Path] = field(default_factory=list)
     logged_models: set[str] = field(default_factory=set)
     experiment: str = ""
+    count: int = 0
+    size: int = 0
 
     def __post_init__(self) -> None:
         self.absences = Absences(finder=self.finder)
@@ -137,9 +155,10 @@ class _Reader:
         for parent in (self.store, self.store / TRASH):
             for folder in self._folders(parent):
                 if folder not in (self.store / TRASH, self.store / REGISTERED_MODELS):
-                    self.read_experiment(folder)
+                    self._alone(folder, "the experiment", self.read_experiment)
+                    self.experiment = ""
         for folder in self._folders(self.store / REGISTERED_MODELS):
-            self.read_registered_model(folder)
+            self._alone(folder, "the registered model", self.read_registered_model)
         if self.ghosts and not _holds_database(self.store.parent):
             shown = ", ".join(folder.name for folder in self.ghosts[:_NAMED]) + (
                 ", ..." if self.ghosts[_NAMED:] else ""
@@ -147,6 +166,17 @@ class _Reader:
             reason = f"without meta.yaml hold artifacts alone and are no experiments ({shown}); they were left out."
             remedy = "If a database has their runs, name it with --source."
             self.refusals.append(Refusal(where=f"folders of {self.store.name}", reason=reason, remedy=remedy))
+
+    def _alone(self, folder: Path, what: str, read: Callable[[Path], None]) -> None:
+        """Read something; whatever that raises, only this is left out, and named."""
+        try:
+            read(folder)
+        except _MalformedError as error:
+            self._refuse(folder, f"{what} was left out: {error}.", error.remedy)
+        except InputError:
+            raise
+        except Exception as error:  # noqa: BLE001 - nothing that a stranger wrote may hold up the others
+            self._refuse(folder, f"{what} was left out: it could not be read ({_shortened(error)}).")
 
     def read_experiment(self, folder: Path) -> None:
         """Read an experiment with all it holds."""
@@ -160,9 +190,7 @@ class _Reader:
         try:
             meta = self._experiment_meta(folder)
         except _UnreadError as error:
-            self._refuse(folder, f"the experiment was left out with all it holds: {error}.", error.remedy)
-            self.experiment = ""
-            return None
+            return self._refuse(folder, f"the experiment was left out with all it holds: {error}.", error.remedy)
         self.experiment = str(meta["name"])
         small = self._below(folder, *EXPERIMENT_CONTENTS)
         self._refuse_all(small.lost)
@@ -171,7 +199,7 @@ class _Reader:
             id=folder.name,
             name=self.experiment,
             meta=meta,
-            files=_contents(small.files),
+            files=self._contents(small.files),
             origins=frozenset({*described, *small.origins}),
             in_file_store=True,
         )
@@ -179,19 +207,13 @@ class _Reader:
         for kind, record in records:
             if not self.known.folder(record):
                 self._read_record(kind, record)
-        self.experiment = ""
         return None
 
     def read_registered_model(self, folder: Path) -> None:
         """Read a registered model with its versions and aliases."""
-        try:
-            meta = _description(folder / "meta.yaml")
-            versions = tuple(sorted(self._versions(folder), key=lambda version: version.number))
-            aliases = {alias: int(data) for alias, data in self._aliases(folder, meta).items()}
-        except _MalformedError as error:
-            return self._refuse(folder, f"the registered model was left out: {error}.", error.remedy)
-        except ValueError as error:
-            return self._refuse(folder, f"the registered model was left out: {error}.")
+        meta = _faultless(folder / "meta.yaml")
+        aliases = self._aliases(folder, meta)
+        versions = self._versions(folder)
         tags = self._below(folder, "tags")
         self._refuse_all(tags.lost)
         small = [file for name in ("meta.yaml", "aliases", "tags") for file in _files(folder / name)]
@@ -200,13 +222,12 @@ class _Reader:
             RegisteredModel(
                 name=folder.name,
                 meta=meta,
-                files=_contents(tags.files),
+                files=self._contents(tags.files),
                 aliases=aliases,
                 versions=versions,
                 origins=frozenset({*small, *inside}),
             )
         )
-        return None
 
     def _pass_over(self, folder: Path, records: Sequence[tuple[Kind, Path]]) -> None:
         """Tell of a folder that is no experiment, and holds no run that says so itself."""
@@ -236,36 +257,38 @@ class _Reader:
         except _MalformedError as error:
             meta = {}
             self._warn(folder, f"{error}; its runs were stored in an experiment named by its id")
+        for key, wanted in list(faults(meta)):
+            del meta[key]
+            self._warn(folder, f"its meta.yaml says a '{key}' that is not {wanted}, and was left out")
         name = meta.get("name")
-        default = "Default" if folder.name == "0" else folder.name
+        if isinstance(name, str) and len(name) > LONGEST_NAME:
+            self._warn(folder, f"its name has more than {LONGEST_NAME} characters; its id was taken instead")
+            name = None
+        default = "Default" if folder.name == "0" else os.fsencode(folder.name).decode(errors="replace")
         in_trash = folder.parent.name == TRASH
         lifecycle = {"lifecycle_stage": "deleted" if in_trash else meta.get("lifecycle_stage", "active")}
         return {**meta, **lifecycle, "name": name if isinstance(name, str) and name else default}
 
     def _read_record(self, kind: Kind, folder: Path) -> None:
-        try:
-            record = self._record(kind, folder)
-        except _MalformedError as error:
-            self._refuse(folder, f"the {kind} was left out: {error}.", error.remedy)
-        else:
-            self.records.append(record)
+        self._alone(folder, f"the {kind}", lambda folder: self.records.append(self._record(kind, folder)))
 
     def _record(self, kind: Kind, folder: Path) -> Record:
         if not is_id(folder.name):
             raise _MalformedError("its folder's name is no id that MLflow makes")
         described = folder / DESCRIPTIONS[kind]
-        meta = _description(described)
+        meta = _faultless(described, kind)
         own = next((meta[key] for key in _OWN_ID[kind] if meta.get(key)), None)
         if own != folder.name:
-            raise _MalformedError(f"its {described.name} belongs to '{own}'")
+            raise _MalformedError(f"its {described.name} belongs to '{str(own)[:_SHOWN]}'")
         found = self._below(folder, *CONTENTS[kind])
         if unread := next((each for each in found.lost if each.unread), None):
             raise _UnreadError(f"its {unread.path} {unread.reason}", unread.remedy)
         self._refuse_all(found.lost)
-        small = self._sound(kind, folder, _contents(found.files))
+        small = self._sound(kind, folder, self._contents(found.files))
         location = _location(kind, meta, small)
         logged = self.finder.of_record(kind, folder.name, location=location, metadata=folder)
         self._refuse_all(logged.lost)
+        self._take(len(logged.files), 0)
         notes = {} if logged else self._absent(kind, folder, location, meta, small)
         return Record(
             kind=kind,
@@ -274,7 +297,7 @@ class _Reader:
             meta=meta,
             files={**notes, **small, **logged.files},
             origins=frozenset({described, *found.origins, *logged.files.values()}),
-            unread=frozenset(each.path for each in logged.lost),
+            unread=frozenset(each.path for each in (*found.lost, *logged.lost)),
         )
 
     def _absent(
@@ -302,30 +325,33 @@ class _Reader:
                 sound[path] = repaired.data
         return sound
 
-    def _versions(self, folder: Path) -> Iterator[ModelVersion]:
+    def _versions(self, folder: Path) -> tuple[ModelVersion, ...]:
+        versions: list[ModelVersion] = []
         for version in self._folders(folder):
-            number = version_number(version.name)
-            if number is not None:
-                try:
-                    meta = _description(version / "meta.yaml")
-                except _MalformedError as error:
-                    self._refuse(version, f"the model version was left out: {error}.", error.remedy)
-                    continue
-                tags = self._below(version, "tags")
-                self._refuse_all(tags.lost)
-                yield ModelVersion(number=number, meta=meta, files=_contents(tags.files))
+            if (number := version_number(version.name)) is not None:
+                self._alone(version, "the model version", partial(self._read_version, versions, number))
+        return tuple(sorted(versions, key=lambda version: version.number))
 
-    def _aliases(self, folder: Path, meta: Mapping[str, object]) -> dict[str, str]:
+    def _read_version(self, versions: list[ModelVersion], number: int, folder: Path) -> None:
+        meta = _faultless(folder / "meta.yaml")
+        tags = self._below(folder, "tags")
+        self._refuse_all(tags.lost)
+        versions.append(ModelVersion(number=number, meta=meta, files=self._contents(tags.files)))
+
+    def _aliases(self, folder: Path, meta: Mapping[str, object]) -> dict[str, int]:
         """Read the version of each alias: a file each; MLflow 2 kept them in `meta.yaml` too."""
         listed = meta.get("aliases")
-        kept = {str(alias): str(version) for alias, version in listed.items()} if isinstance(listed, dict) else {}
+        kept = {alias: str(version) for alias, version in listed.items()} if isinstance(listed, dict) else {}
         found = self._below(folder, "aliases")
         self._refuse_all(found.lost)
         files = {
-            path.removeprefix("aliases/"): file.read_text(encoding="utf-8").strip()
-            for path, file in found.files.items()
+            path.removeprefix("aliases/"): data.decode(errors="replace")
+            for path, data in self._contents(found.files).items()
         }
-        return {**kept, **files}
+        versions = {alias: version_number(f"version-{text.strip()}") for alias, text in {**kept, **files}.items()}
+        if wrong := sorted(alias for alias, version in versions.items() if version is None):
+            raise _MalformedError(f"its alias '{wrong[0][:_SHOWN]}' names no version")
+        return {alias: version for alias, version in versions.items() if version is not None}
 
     def _folders(self, parent: Path) -> list[Path]:
         """List the folders in a folder that MLflow may have made; others are told of."""
@@ -345,7 +371,12 @@ class _Reader:
     def _names(self, folder: Path) -> list[str]:
         """List the names in a folder that a job may have given."""
         try:
-            return sorted(name for name in os.listdir(folder) if not is_foreign(name))
+            with os.scandir(folder) as inside:
+                names = [entry.name for entry in islice(inside, MOST_ENTRIES + 1)]
+            if len(names) > MOST_ENTRIES:
+                self._refuse(folder, f"holds more than {MOST_ENTRIES:,} files and folders, and was left out.")
+                return []
+            return sorted(name for name in names if not is_foreign(name))
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
@@ -359,12 +390,39 @@ class _Reader:
         for name in names:
             # Our own link for a folder that is empty in Git; what was logged through it is behind it.
             linked = name == "metrics" and _is_placeholder(folder / name)
-            found = artifacts.below(folder / (METRICS_LINK if linked else name), name, within=self.store)
+            place = folder / (METRICS_LINK if linked else name)
+            largest = None if name == "metrics" else LARGEST
+            found = artifacts.below(place, name, within=self.store, largest=largest)
             origins |= set(found.files.values())
             lost += [each for each in found.lost if not is_foreign(each.path)]
             own = (path for path in found.files if not is_foreign(path) and not is_backup(path, found.files))
             files |= {path: found.files[path] for path in own}
         return _Small(files=files, lost=lost, origins=frozenset(origins))
+
+    def _contents(self, files: Mapping[str, Path]) -> dict[str, bytes]:
+        """Read small files."""
+        contents: dict[str, bytes] = {}
+        for path, file in files.items():
+            data = read_regular(file, largest=_LARGEST_METRIC if path.startswith("metrics/") else LARGEST)
+            self._take(1, len(data))
+            contents[path] = data
+        return contents
+
+    def _take(self, count: int, size: int) -> None:
+        """Count what is taken of the store.
+
+        Raises:
+            InputError: it is more than can be held.
+        """
+        self.count += count
+        self.size += size
+        if self.count > MOST_FILES or self.size > LARGEST_STORE:
+            limit = f"{MOST_FILES:,} files, or {megabytes(LARGEST_STORE)} of params, tags and metrics"
+            raise InputError(
+                f"The folder '{self.store}' holds more than can be read at once: {limit}.",
+                untouched="the repository and the runs.",
+                remedy="move what is not to be published out of it, or publish it in parts with --source.",
+            )
 
     def _refuse_all(self, lost: Sequence[Lost]) -> None:
         for each in lost:
@@ -382,6 +440,15 @@ class _Reader:
         return path.relative_to(home).as_posix() if path.is_relative_to(home) else str(path)
 
 
+_SHOWN = 80
+"""Characters of a stranger's text that a message quotes."""
+
+
+def _shortened(error: Exception) -> str:
+    said = " ".join(str(error).split())[:_SHOWN]
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+
 def _looks_like_record(kind: Kind, folder: Path) -> bool:
     """Tell whether a folder is a record, or may be one that cannot be read.
 
@@ -396,7 +463,7 @@ def _looks_like_record(kind: Kind, folder: Path) -> bool:
 
 
 def _holds_files(folder: Path) -> bool:
-    return any(names for _, _, names in os.walk(folder))
+    return bool(artifacts.below(folder, "", within=folder))
 
 
 def _holds_artifacts(folder: Path) -> bool:
@@ -419,10 +486,6 @@ def _location(kind: Kind, meta: Mapping[str, object], files: Mapping[str, Conten
     return tag.decode(errors="replace").strip() if isinstance(tag, bytes) else ""
 
 
-def _contents(files: Mapping[str, Path]) -> dict[str, Content]:
-    return {path: file.read_bytes() for path, file in files.items()}
-
-
 def _files(place: Path) -> Iterator[Path]:
     """Yield the file at `place`, or all regular files below it."""
     if os.path.isfile(place) and not place.is_symlink():
@@ -431,13 +494,21 @@ def _files(place: Path) -> Iterator[Path]:
         yield from artifacts.below(place, "", within=place).files.values()
 
 
+def _faultless(file: Path, kind: Kind | None = None) -> dict[str, object]:
+    """Read a description in which every value can be used."""
+    meta = _description(file)
+    for key, wanted in faults(meta, kind):
+        raise _MalformedError(f"its {file.name} says a '{key}' that is not {wanted}")
+    return meta
+
+
 def _description(file: Path) -> dict[str, object]:
-    if os.path.islink(file):
-        raise _MalformedError(f"its {file.name} is a symbolic link")
     try:
-        data = file.read_bytes()
+        data = read_regular(file, largest=LARGEST)
     except FileNotFoundError as error:
         raise _MalformedError(f"it has no {file.name}") from error
+    except UnfitFileError as error:
+        raise _MalformedError(f"its {file.name} {error.reason}") from error
     except OSError as error:
         lost = artifacts.unreadable(file, file.name, error)
         raise _UnreadError(f"its {file.name} {lost.reason}", lost.remedy) from error
