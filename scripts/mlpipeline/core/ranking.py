@@ -73,6 +73,7 @@ class RunSummary:
         malformed: whether the metric's file cannot be read as MLflow would.
         model: path of the model, below the history's root: an MLflow model directory, or the folder that holds
             a bare `model.joblib` or `model.pkl`, or the one file that is like a model; `None` where there is none.
+        unreadable: whether its description cannot be read, so that all of it but its id and its place is unknown.
         by_hand: whether it was committed by hand: its locations name one machine or server.
     """
 
@@ -89,6 +90,7 @@ class RunSummary:
     value: float | None
     malformed: bool = False
     model: str | None
+    unreadable: bool = False
     by_hand: bool = False
 
 

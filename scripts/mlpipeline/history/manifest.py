@@ -4,11 +4,10 @@ It is a function of the merged history and the rule alone, so that two jobs in a
 Its JSON Schema is `docs/mlflow_persistence_info.schema.json`.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from mlpipeline.core.documents import iso, json_bytes
+from mlpipeline.core.documents import iso, json_bytes, load_json
 from mlpipeline.core.edits import Tree
 from mlpipeline.core.ranking import Choice, Mode, Rule, RunSummary
 from mlpipeline.history import reader
@@ -108,10 +107,9 @@ class Recorded:
 def recorded(tree: Tree) -> Recorded:
     """Read what a tree's `mlflow_persistence_info.json` says; nothing where there is none that can be read."""
     try:
-        info = json.loads(tree.read([INFO])[INFO])
+        info = _mapping(load_json(tree.read([INFO])[INFO]))
     except (KeyError, ValueError):
         return Recorded()
-    info = _mapping(info)
     best = _mapping(info.get("best"))
     run_id, value = best.get("run_id"), best.get("value")
     return Recorded(

@@ -287,6 +287,8 @@ DEFAULT_NAME = "Default"
 FILE_STORE_DEFAULT = "0"
 """The id under which MLflow's file store looks for Default, and for no other experiment."""
 
+_LONGEST_EXPERIMENT_ID = 64
+
 _EXPERIMENT_ID = re.compile(r"[0-9]+(?:_[0-9]+)*")
 
 
@@ -295,7 +297,7 @@ def is_experiment_id(text: str) -> bool:
 
     Those of MLflow's file store and of databases are, in repositories that committed them by hand, and ours are.
     """
-    return _EXPERIMENT_ID.fullmatch(text) is not None
+    return len(text) <= _LONGEST_EXPERIMENT_ID and _EXPERIMENT_ID.fullmatch(text) is not None
 
 
 def experiment_id(name: str) -> str:

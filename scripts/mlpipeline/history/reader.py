@@ -78,6 +78,12 @@ def _experiments(tree: Tree, index: "_Index") -> list[StoredExperiment]:
     return stored
 
 
+def unreadable_experiments(tree: Tree) -> list[str]:
+    """Name the experiments of a tree whose description cannot be read, by their places below `mlruns/`."""
+    places = _index(tree).experiments
+    return sorted({*places.values()} - {experiment.place for experiment in experiments(tree)})
+
+
 def run_summaries(tree: Tree, rule: Rule) -> list[RunSummary]:
     """Read every run of a tree as far as `rule` asks, in the order of their ids."""
     index = _index(tree)
@@ -174,7 +180,7 @@ def _run_summary(
     value = None if metric is None else latest_value(metric)
     return RunSummary(
         run_id=run_id,
-        run_name=str(meta.get("run_name") or ""),
+        run_name=_label(meta.get("run_name")),
         folder=folder,
         experiment_id=place.rpartition("/")[2],
         experiment=names.get(place, ""),
@@ -186,6 +192,7 @@ def _run_summary(
         value=value,
         malformed=metric is not None and value is None,
         model=model.path if model else None,
+        unreadable=not meta,
         by_hand=not is_portable(meta),
     )
 
@@ -266,7 +273,7 @@ def _inferred_algorithms(
     mlmodels = tree.read([f"{model.path}/MLmodel" for _, model in runs.values() if model])
     return {
         run_id: algorithms.of_mlmodel(mlmodels.get(f"{model.path}/MLmodel", b"") if model else b"")
-        or algorithms.of_names(registered.get(run_id, ""), model.name if model else "", str(meta.get("run_name") or ""))
+        or algorithms.of_names(registered.get(run_id, ""), model.name if model else "", _label(meta.get("run_name")))
         for run_id, (meta, model) in runs.items()
     }
 
@@ -307,7 +314,7 @@ def _logged_model(
         meta = readable_yaml(data.get(metas.get(model, ""), b""))
         place = artifact_folder(Kind.LOGGED_MODEL, model)
         if _number(meta.get("status")) == MODEL_READY and f"{place}/MLmodel" in tree.files:
-            name = str(meta.get("name") or "")
+            name = _label(meta.get("name"))
             ready.append((name == "model", _number(meta.get("creation_timestamp")) or 0, place, name))
     return _Model(path=max(ready)[2], name=max(ready)[3]) if ready else None
 
@@ -326,6 +333,11 @@ def _model_artifact(paths: Iterable[PurePosixPath]) -> _Model | None:
 
 def _number(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _label(value: object) -> str:
+    """Write a name that a description gives; empty for what is none."""
+    return str(value) if value and isinstance(value, str | int | float) else ""
 
 
 def _text(data: bytes) -> str:

@@ -9,8 +9,9 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
-from mlpipeline.core.documents import dump_yaml, readable_yaml
+from mlpipeline.core.documents import dump_yaml, load_json, readable_yaml
 from mlpipeline.core.edits import Tree, Write
 from mlpipeline.core.records import Kind, ModelVersion, Record, RegisteredModel
 from mlpipeline.history.paths import (
@@ -21,6 +22,7 @@ from mlpipeline.history.paths import (
     artifact_folder,
     parse,
     version_folder,
+    version_number,
 )
 from mlpipeline.history.stored import is_portable
 
@@ -59,8 +61,9 @@ def published(tree: Tree, names: Iterable[str]) -> dict[str, Published]:
             metas[file.name] = readable_yaml(data)
         elif file.inner == DESCRIPTION and file.version is not None:
             versions[file.name][file.version] = readable_yaml(data)
-        elif file.version is None and folder == "aliases" and data.strip().isdigit():
-            aliases[file.name][alias] = int(data)
+        elif file.version is None and folder == "aliases":
+            number = version_number(f"version-{data.decode(errors='replace').strip()}")
+            aliases[file.name] |= {} if number is None else {alias: number}
     return {
         name: Published(meta=metas.get(name, {}), aliases=aliases[name], versions=versions[name])
         for name in sorted({file.name for file in files.values()})
@@ -97,9 +100,10 @@ def renumbered(record: Record, given: Numbers) -> Record:
     if record.kind is not Kind.LOGGED_MODEL or not isinstance(listed, bytes):
         return record
     try:
+        found: Any = load_json(listed)
         versions = [
             {**version, "version": given.get(version["name"], {}).get(int(version["version"]), int(version["version"]))}
-            for version in json.loads(listed)
+            for version in found
         ]
     except (ValueError, TypeError, KeyError, AttributeError):
         return record

@@ -8,6 +8,7 @@ from mlpipeline.core.ranking import Choice, Mode, Rule, RunSummary
 
 EXCLUSIONS = {
     "other-experiment": "in an experiment that takes no part",
+    "unreadable": "with a description that cannot be read",
     "deleted": "deleted",
     "not-finished": "not FINISHED",
     "no-metric": "without the metric",
@@ -46,6 +47,7 @@ def exclusion(candidate: RunSummary, rule: Rule) -> str | None:
     """Name the first of `EXCLUSIONS` that keeps a run from being promoted; `None` if nothing does."""
     checks = {
         "other-experiment": bool(rule.experiments) and candidate.experiment not in rule.experiments,
+        "unreadable": candidate.unreadable,
         "deleted": candidate.deleted,
         "not-finished": candidate.status != "FINISHED",
         "no-metric": candidate.value is None and not candidate.malformed,

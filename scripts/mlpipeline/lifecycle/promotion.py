@@ -4,13 +4,13 @@ Every byte is a copy of what the winning run logged. Nothing is converted, nothi
 """
 
 import hashlib
-import json
 import re
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import Any
 
-from mlpipeline.core.documents import finite, iso, json_bytes
+from mlpipeline.core.documents import finite, iso, json_bytes, load_json
 from mlpipeline.core.edits import Copy, Delete, Edit, Tree, Write
 from mlpipeline.core.ranking import Choice, RunSummary
 from mlpipeline.core.records import Kind
@@ -159,7 +159,7 @@ def _recorded_digests(tip: Tree, tree: Tree, run: RunSummary, files: ModelFiles)
     """
     path = _metadata_path(run.algorithm)
     try:
-        recorded = json.loads(tip.read([path])[path])
+        recorded: Any = load_json(tip.read([path])[path])
         digests = {name: _digest(**digest) for name, digest in recorded["files"].items()}
         is_same = (recorded["run_id"], recorded["source"]) == (run.run_id, run.model)
     except (KeyError, ValueError, TypeError, AttributeError):
@@ -203,7 +203,8 @@ def promoted_files(tree: Tree) -> frozenset[str]:
     recorded = tree.read([described]).get(described, b"")
     own = {described} & there if _is_ours(tree, recorded) else set()
     try:
-        own |= {f"{PROMOTED}/{name}" for name in json.loads(recorded)["files"]}
+        described_files: Any = load_json(recorded)
+        own |= {f"{PROMOTED}/{name}" for name in described_files["files"]}
     except (KeyError, ValueError, TypeError):
         logged = {identifier for path, identifier in tree.files.items() if path.startswith(f"{ARTIFACTS}/")}
         own |= {path for path in there if tree.files[path] in logged}

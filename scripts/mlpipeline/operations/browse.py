@@ -4,7 +4,7 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlpipeline.core.documents import load_yaml
+from mlpipeline.core.documents import readable_yaml
 from mlpipeline.core.errors import InputError
 from mlpipeline.core.ranking import Rule, RuleOptions, RunSummary
 from mlpipeline.core.records import Kind
@@ -21,7 +21,7 @@ from mlpipeline.history.paths import (
     is_experiment_id,
     parse,
 )
-from mlpipeline.publishing.wording import unmatched
+from mlpipeline.publishing.wording import passed_over, unmatched
 
 MODEL_STATUS = {1: "PENDING", 2: "READY", 3: "FAILED"}
 """mlflow/entities/logged_model_status.py"""
@@ -55,11 +55,13 @@ class Listing:
         rule: the rule by which they are ranked.
         runs: by rank, then those that cannot be promoted, the newest first; runs of experiments in which the rule
             takes no interest are left out.
+        passed_over: what of the history has a description that cannot be read, a sentence each.
         unmatched: which name of the rule nothing in the history has, as a sentence; empty if all are there.
     """
 
     rule: Rule
     runs: tuple[Listed, ...]
+    passed_over: tuple[str, ...]
     unmatched: str
 
 
@@ -123,6 +125,7 @@ def listing(root: Path, asked: RuleOptions) -> Listing:
             )
             for run in (*choice.ranking, *others)
         ),
+        passed_over=tuple(passed_over(choice, tree)),
         unmatched=unmatched(choice, tree) if candidates else "",
     )
 
@@ -160,7 +163,7 @@ def show(root: Path, run: str, asked: RuleOptions) -> Shown:
         run=candidate,
         excluded=selection.exclusion(candidate, rule),
         promoted=run_id == recorded.run_id,
-        meta=load_yaml(tree.read([description])[description]),
+        meta=readable_yaml(tree.read([description]).get(description, b"")),
         data=reader.run_data(tree, candidate),
         models=tuple(_model(tree, model) for model in models),
         artifacts=_sizes(tree, artifact_folder(Kind.RUN, run_id)),
@@ -212,7 +215,7 @@ def _model(tree: FolderTree, model: str) -> ShownModel:
         and file.is_description
     )
     path = next(described, None)
-    meta = load_yaml(tree.read([path])[path]) if path else {}
+    meta = readable_yaml(tree.read([path]).get(path, b"")) if path else {}
     folder = artifact_folder(Kind.LOGGED_MODEL, model)
     status = meta.get("status")
     return ShownModel(

@@ -1,10 +1,13 @@
 """Refuse to write over what others own: decided from a plan and the tip before anything is written."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
+from mlpipeline.core.documents import LARGEST
 from mlpipeline.core.edits import Copy, Delete, Edit, Link, Write
 from mlpipeline.core.errors import RepositoryError
+from mlpipeline.core.files import read_regular
 from mlpipeline.history.paths import ARTIFACTS, INFO, METADATA, MODELS, PROMOTED
 from mlpipeline.lifecycle.promotion import derived_files
 from mlpipeline.publishing import dvc
@@ -128,12 +131,13 @@ def _beside(checkout: Path, root: str) -> dict[str, bytes]:
     """DVC's files of a checkout in the folders in which those of a history may lie."""
     places = {Path(root + path).parent for path in (METADATA, MODELS, PROMOTED, f"{PROMOTED}/x")}
     above = {parent for place in places for parent in (place, *place.parents)}
-    return {
-        file.relative_to(checkout).as_posix(): file.read_bytes()
-        for folder in sorted(above)
-        for file in sorted((checkout / folder).glob("*"))
-        if dvc.is_dvcs(file.name) and file.is_file()
-    }
+    found: dict[str, bytes] = {}
+    for folder in sorted(above):
+        for file in sorted((checkout / folder).glob("*")):
+            if dvc.is_dvcs(file.name):
+                with suppress(OSError):
+                    found[file.relative_to(checkout).as_posix()] = read_regular(file, largest=LARGEST)
+    return found
 
 
 def _ignored(tip: GitTree) -> dict[str, str]:

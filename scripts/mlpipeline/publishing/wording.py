@@ -152,6 +152,7 @@ def messages(plan: Plan, follow_up: FollowUp | None) -> Iterator[tuple[str, str]
     elif plan.choice.runs:
         yield from plan.resolved.messages
         yield from (("warning", absent) for absent in _absent_experiments(plan.choice, plan.tree))
+    yield from (("warning", said) for said in passed_over(plan.choice, plan.tree))
     if plan.by_hand:
         said = f"{plural(plan.by_hand, 'run')} of the history committed by hand: in a clone the artifacts do not open"
         yield "warning", f"{said}, and the models cannot be promoted. To do: history.py adopt"
@@ -190,6 +191,18 @@ def _absent_experiments(choice: Choice, tree: Tree) -> list[str]:
     names = [experiment.name for experiment in reader.experiments(tree)]
     missing = (name for name in choice.rule.experiments if name not in names)
     return [_absent("No experiment is called", name, "experiments", names) for name in missing]
+
+
+def passed_over(choice: Choice, tree: Tree) -> Iterator[str]:
+    """Say what of a history has a description that cannot be read."""
+    places = reader.unreadable_experiments(tree)
+    for noun, names in (("run", choice.excluded.get("unreadable", ())), ("experiment", places)):
+        if names:
+            more = f", and {len(names) - NAMED} more" if len(names) > NAMED else ""
+            yield (
+                f"{plural(len(names), noun)} of the history passed over, because the description cannot be read: "
+                f"{', '.join(names[:NAMED])}{more}. To do: mend or remove what was committed there by hand."
+            )
 
 
 def _excluded(choice: Choice) -> str:

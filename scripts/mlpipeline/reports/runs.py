@@ -1,9 +1,8 @@
 """Runs as a person or a program reads them: a list, all about one, values of JSON; pure."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 
-from mlpipeline.core.documents import finite
+from mlpipeline.core.documents import finite, iso
 from mlpipeline.core.ranking import Rule, RunSummary
 from mlpipeline.history.selection import EXCLUSIONS
 from mlpipeline.operations.browse import Listed, Shown
@@ -104,9 +103,8 @@ def _section(title: str, values: Mapping[str, str]) -> str:
 
 
 def _time(milliseconds: int | None) -> str:
-    if milliseconds is None:
-        return "-"
-    return datetime.fromtimestamp(milliseconds / 1000, tz=UTC).strftime("%Y-%m-%d %H:%M:%S")
+    written = iso(milliseconds)
+    return written[: len("2026-01-01T00:00:00")].replace("T", " ") if written else "-"
 
 
 def _bytes(size: int) -> str:

@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 from mlpipeline.core.credentials import without_credentials
 from mlpipeline.core.errors import InputError
+from mlpipeline.core.files import open_regular
 from mlpipeline.history.paths import METADATA
 
 
@@ -86,7 +87,7 @@ def _below(root: Path) -> Iterator[Source]:
 def _is_mlflows(file: Path) -> bool:
     """Tell whether a file is a SQLite database with MLflow's tables, without changing anything beside it."""
     try:
-        with file.open("rb") as opened:
+        with open_regular(file) as opened:
             if opened.read(len(_SQLITE)) != _SQLITE:
                 return False
         with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as database:

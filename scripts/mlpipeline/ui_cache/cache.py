@@ -165,8 +165,9 @@ class _Writer:
             self._connection.execute("SAVEPOINT entry")
             try:
                 self._add(entry, rows(entry, entry.read(root), root))
-            # The last two: numbers that SQLite cannot hold, and values that MLflow's tables do not take.
-            except (ValueError, OverflowError, sqlite3.IntegrityError) as error:
+            except sqlite3.OperationalError:
+                raise  # the cache itself: its disk is full, for one
+            except Exception as error:  # noqa: BLE001 - nothing that a stranger wrote may hold up the others
                 self._connection.execute("ROLLBACK TO entry")
                 yield f"{entry.sort} {entry.folder}: {error}"
             self._connection.execute("RELEASE entry")

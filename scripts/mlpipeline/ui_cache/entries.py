@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from mlpipeline.core.files import UnfitFileError, open_regular
 from mlpipeline.core.records import Kind
 from mlpipeline.history import paths
 from mlpipeline.history.paths import (
@@ -79,16 +80,16 @@ class Entry:
         return file.experiment if isinstance(file, ExperimentFile | RecordFile) else ""
 
     def read(self, root: Path) -> dict[str, bytes]:
-        """Read its files; those that are gone since it was found are missing.
+        """Read its files; those that are gone since it was found, or are no regular files any more, are missing.
 
         What was logged through the link that stands for an empty `metrics/` is found under that name.
         """
         contents: dict[str, bytes] = {}
         for name in self.files:
             try:
-                with open(f"{root}/{self.folder}/{name}", "rb") as file:  # noqa: PTH123 - half the time of a Path
+                with open_regular(f"{root}/{self.folder}/{name}") as file:
                     contents[_behind_link(name)] = file.read()
-            except FileNotFoundError:
+            except (FileNotFoundError, UnfitFileError):
                 continue
         return contents
 

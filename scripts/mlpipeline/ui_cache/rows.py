@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from mlpipeline.core.documents import load_yaml
+from mlpipeline.core.documents import load_json, load_yaml
 from mlpipeline.core.records import RUN_STATUS, Kind
 from mlpipeline.history.metrics import Point, metric_points
 from mlpipeline.history.paths import ARTIFACTS, DESCRIPTION, artifact_folder, version_folder, version_number
@@ -259,7 +259,7 @@ def _trace(source: _Source) -> Iterator[tuple[str, Row]]:
 def _trace_numbers(metadata: Mapping[str, str]) -> Iterator[float | None]:
     for key, names in _NUMBERS.items():
         try:
-            values = json.loads(metadata.get(key, "{}"))
+            values = load_json(metadata.get(key, "{}"))
         except ValueError:
             values = {}
         for name in names:
@@ -276,7 +276,7 @@ def _assessment(source: _Source, path: str, trace_time: int) -> Iterator[tuple[s
     value = said.get("value")
     serialized = said.get("serialized_value")
     if isinstance(serialized, dict):
-        value = json.loads(str(serialized.get("value")))
+        value = load_json(str(serialized.get("value")))
     created, updated = (_milliseconds(meta.text(key)) for key in ("create_time", "last_update_time"))
     author, extra, error = meta.mapping("source"), meta.mapping("metadata"), said.get("error")
     yield (

@@ -30,9 +30,11 @@ def work(flags: argparse.Namespace, _environ: Mapping[str, str]) -> Report:
         text="\n\n".join(
             part for part in (table_of(shown, listed.rule, reasons=flags.all), rest_of(rows, shown, excluded)) if part
         ),
-        notices=[Notice(level="warning", title="history.py list", message=listed.unmatched)]
-        if listed.unmatched
-        else (),
+        notices=[
+            Notice(level="warning", title="history.py list", message=said)
+            for said in (*listed.passed_over, listed.unmatched)
+            if said
+        ],
     )
 
 

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from mlpipeline.cli.context import context_of
 from mlpipeline.core.configuration import CONFIGURATION, Configuration, parse
+from mlpipeline.core.documents import LARGEST
 from mlpipeline.core.errors import InputError
+from mlpipeline.core.files import read_regular
 from mlpipeline.core.ranking import Mode, RuleOptions
 from mlpipeline.core.settings import PublishSettings
 from mlpipeline.history.folder import repository_top, root_folder
@@ -62,7 +64,7 @@ def configuration(repository: Path) -> Configuration:
     """
     file = repository_top(repository) / CONFIGURATION
     try:
-        return parse(file.read_bytes())
+        return parse(read_regular(file, largest=LARGEST))
     except (FileNotFoundError, NotADirectoryError):
         return Configuration()
     except OSError as error:
