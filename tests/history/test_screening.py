@@ -1,5 +1,6 @@
 """What of a source may be stored."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ def checked(path: str, content: bytes = b"1") -> Incoming:
     return storable(Incoming(records=(run,)))
 
 
-@pytest.mark.parametrize("name", ["a:b", "what?", "CON", "nul.txt", "end.", "end ", "back\\slash", 'quo"te', "tab\t"])
+@pytest.mark.parametrize("name", ["a:b", "what?", 'quo"te', "a<b", "a|b", "*"])
 def test_names_that_windows_has_no_file_for_are_warned_of(name: str) -> None:
     found = checked(f"artifacts/{name}")
 
@@ -27,9 +28,142 @@ def test_names_that_windows_has_no_file_for_are_warned_of(name: str) -> None:
     assert found.records[0].files == {f"artifacts/{name}": b"1"}
 
 
+@pytest.mark.parametrize(
+    ("name", "stored"),
+    [
+        (".gitattributes", "_x002E_gitattributes"),
+        ("data/.gitignore", "data/_x002E_gitignore"),
+        ("nul.txt", "_x006E_ul.txt"),
+        ("end.", "end_x002E_"),
+        ("tab\t", "tab_x0009_"),
+        ("back\\slash", "back_x005C_slash"),
+        ("caf\udce9", "caf_xDCE9_"),
+    ],
+)
+def test_names_that_a_system_takes_for_another_are_escaped_and_named(name: str, stored: str) -> None:
+    found = checked(f"artifacts/{name}")
+
+    assert found.records[0].files == {f"artifacts/{stored}": b"1"}
+    assert "is stored as" in found.warnings[0]
+    assert stored in found.warnings[0]
+    assert storable(found) == found
+
+
+@pytest.mark.parametrize("path", ["params/.gitignore", "tags/CON", "metrics/end ", "request_metadata/.mailmap"])
+def test_names_in_mlflow_are_escaped_to_names_that_mlflow_takes(path: str) -> None:
+    (stored,) = checked(path).records[0].files
+
+    assert re.fullmatch(r"[\w./ ]+", stored)
+    assert "_x00" in stored
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("artifacts/.git/config", "is a name that Git keeps for itself"),
+        ("artifacts/x/../../y", "is no path that stays in its folder"),
+        ("artifacts/" + "a" * 256, "is a name of more than 255 bytes"),
+        ("artifacts/" + "\t" * 200, "is a name of more than 255 bytes"),
+        ("artifacts/" + "a/" * 400 + "a", "is a path of more than 703 bytes"),
+        ("params/.git", "is a name that Git keeps for itself"),
+        ("inputs/CON/meta.yaml", "was left out: Git, Windows or macOS take the name for another"),
+    ],
+)
+def test_paths_that_no_checkout_can_hold_are_refused_by_name(path: str, reason: str) -> None:
+    origin = Path("/store/1", "a" * 32, path)
+    one = Record(
+        kind=Kind.RUN, id="a" * 32, experiment="demo", meta={}, files={path: b"1"}, origins=frozenset({origin})
+    )
+
+    found = storable(Incoming(records=(one,)))
+
+    assert found.records[0].files == {}
+    assert found.records[0].origins == frozenset(), "it stays where it is"
+    assert f"{path!r} {reason}" in found.refusals[0].reason
+
+
+def test_an_escaped_name_that_another_file_has_is_refused() -> None:
+    files: dict[str, Content] = {"artifacts/.gitignore": b"1", "artifacts/_x002E_gitignore": b"2"}
+
+    found = storable(Incoming(records=(Record(kind=Kind.RUN, id="a" * 32, experiment="e", meta={}, files=files),)))
+
+    assert found.records[0].files == {"artifacts/_x002E_gitignore": b"2"}
+    assert "is another's name" in str(found.refusals[0])
+
+
+@pytest.mark.parametrize("identifier", ["..", ".git", "a/b", "", "CON", "a" + "語" * 100, "tags"])
+def test_a_record_whose_id_no_folder_can_have_is_refused(identifier: str) -> None:
+    bad = Record(kind=Kind.RUN, id=identifier, experiment="e", meta={}, files={})
+    good = record(params__a=b"1")
+
+    found = storable(Incoming(records=(bad, good)))
+
+    assert found.records == (good,)
+    assert "no folder can have its id" in str(found.refusals[0])
+
+
+NO_FOLDERS = [
+    "..",
+    ".",
+    "",
+    ".git",
+    ".GIT",
+    "git~1",
+    ".g\u200cit",
+    ".gitmodules",
+    "a/b",
+    "CON",
+    "a.",
+    "a ",
+    "a\nb",
+    "a" * 256,
+]
+
+
+@pytest.mark.parametrize("name", NO_FOLDERS)
+def test_a_registered_model_whose_name_no_folder_can_have_is_refused(name: str) -> None:
+    bad, good = (RegisteredModel(name=n, meta={}, files={}, aliases={}, versions=()) for n in (name, "wine"))
+
+    found = storable(Incoming(models=(bad, good)))
+
+    assert found.models == (good,)
+    assert repr(name) in str(found.refusals[0])
+
+
+@pytest.mark.parametrize("name", NO_FOLDERS)
+def test_an_alias_that_no_file_can_have_is_refused_and_the_model_kept(name: str) -> None:
+    version = ModelVersion(number=1, meta={}, files={})
+    aliases = {name: 1, "champion": 1}
+    model = RegisteredModel(name="wine", meta={}, files={}, aliases=aliases, versions=(version,))
+
+    found = storable(Incoming(models=(model,)))
+
+    assert found.models[0].aliases == {"champion": 1}
+    assert found.models[0].versions == (version,)
+    assert f"the alias {name!r} was left out" in str(found.refusals[0])
+
+
+@pytest.mark.parametrize("number", [-1, 2**31, 10**300])
+def test_a_version_whose_number_mlflow_cannot_hold_is_refused_and_the_model_kept(number: int) -> None:
+    versions = tuple(ModelVersion(number=each, meta={}, files={}) for each in (number, 1))
+
+    found = storable(Incoming(models=(RegisteredModel(name="m", meta={}, files={}, aliases={}, versions=versions),)))
+
+    assert found.models[0].versions == versions[1:]
+    assert "was left out" in str(found.refusals[0])
+
+
 @pytest.mark.parametrize("name", ["val_rmse", "console", "a.b", "ünïcode", "lr schedule", ".hidden"])
 def test_ordinary_names_are_not(name: str) -> None:
     assert checked(f"params/{name}").warnings == ()
+
+
+def test_names_that_differ_by_the_form_of_an_accent_are_warned_of() -> None:
+    files: dict[str, Content] = {"artifacts/\u00e9": b"1", "artifacts/e\u0301": b"2"}
+
+    found = storable(Incoming(records=(Record(kind=Kind.RUN, id="a" * 32, experiment="e", meta={}, files=files),)))
+
+    assert "differ by the form of accented letters alone" in found.warnings[0]
 
 
 def test_names_that_differ_by_case_alone_are_warned_of() -> None:

@@ -162,16 +162,15 @@ def test_what_is_to_be_encrypted_is_refused(origin: Path, job: Job) -> None:
     assert "mlruns" not in " ".join(files(origin))
 
 
-def test_a_filter_among_the_artifacts_is_told(origin: Path, job: Job) -> None:
-    run = write_run(
-        job.store, artifacts={"snapshot/.gitattributes": f"*.bin {LFS}\n".encode(), "snapshot/w.bin": b"weights"}
-    )
+def test_a_filter_among_the_artifacts_is_none(origin: Path, job: Job, tmp_path: Path) -> None:
+    rules = f"*.bin {LFS}\n".encode()
+    run = write_run(job.store, artifacts={"snapshot/.gitattributes": rules, "snapshot/w.bin": b"weights"})
 
-    outcome = job.persist()
+    job.persist()
 
-    path = f"mlflow-artifacts/{run}/artifacts/snapshot/w.bin"
-    assert any("that a run logged" in message and path in message for _, message in outcome.messages)
-    assert show(origin, path) == b"weights"
+    folder = f"mlflow-artifacts/{run}/artifacts/snapshot"
+    assert show(origin, f"{folder}/_x002E_gitattributes") == rules
+    assert "unspecified" in git(clone(origin, tmp_path / "fresh"), "check-attr", "filter", f"{folder}/w.bin")
 
 
 @pytest.mark.parametrize(

@@ -91,3 +91,31 @@ def test_a_file_that_changed_since_it_was_hashed_is_refused(scratch: Scratch, tm
 
     with pytest.raises(RepositoryError, match="changed while it was read"):
         commit(scratch, None, [Write(path="mlruns/model.pkl", content=file)])
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("mlruns/models/.git/meta.yaml", "mlruns/models/.GIT/x", "mlruns/../x", "mlruns//x", "mlruns/a/.g\u200cit"),
+        *("mlruns/1/a/tags/.gitmodules", "mlflow-artifacts/a/artifacts/.gitattributes", "models/git~1/x"),
+        *("mlruns/" + "a" * 256, "mlruns/a\0b"),
+    ],
+)
+@pytest.mark.parametrize("kind", [Write, Link, Copy])
+def test_an_unsafe_path_is_never_written(scratch: Scratch, kind: type[Edit], path: str) -> None:
+    edits: dict[type[Edit], Edit] = {
+        Write: Write(path=path, content=b"x"),
+        Link: Link(path=path, target="x"),
+        Copy: Copy(path=path, source="mlruns/a"),
+    }
+
+    with pytest.raises(RepositoryError, match="The commit would hold 'm"):
+        commit(scratch, None, [Write(path="mlruns/a", content=b"x"), edits[kind]])
+
+
+def test_git_files_of_our_own_are_written(scratch: Scratch) -> None:
+    paths = [f"{folder}/.gitattributes" for folder in ("mlruns", "mlflow-artifacts", "models", "deployment/models")]
+
+    written = commit(scratch, None, [Write(path=path, content=b"* -text\n") for path in [*paths, "mlruns/.gitignore"]])
+
+    assert scratch.tree(written, "").files.keys() >= {*paths, "mlruns/.gitignore"}

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 
 from mlpipeline.core.documents import readable_yaml
+from mlpipeline.core.filenames import escaped
 
 STATED = ("tags/model_type", "params/model_type", "tags/algorithm", "params/algorithm")
 """Where a run says itself what it trained, in a record's files; the first one counts."""
@@ -27,7 +28,9 @@ _LONGEST, _SUFFIX = 64, 6
 
 def algorithm_name(algorithm: str) -> str:
     """Turn an algorithm into the beginning of a file's name: anything else becomes a dash, nothing `model`."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", algorithm)[:_LONGEST].strip("-.") or UNKNOWN
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", algorithm)[:_LONGEST].strip("-.") or UNKNOWN
+    # `con.x_best_model.pkl` would be a device on Windows.
+    return name if escaped(name) == name else name.replace(".", "-")
 
 
 def class_name(qualified: str) -> str:

@@ -13,6 +13,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 
+from mlpipeline.core.filenames import LONGEST_ON_LINUX, acts, fault
 from mlpipeline.core.records import Kind, Record
 
 METADATA = "mlruns"
@@ -331,20 +332,12 @@ def is_id(text: str) -> bool:
     return _ID.fullmatch(text) is not None
 
 
-LONGEST_PATH, LONGEST_NAME = 1024, 255
-"""Characters of a path, and bytes of one name in it, that every file system takes."""
+def unsafe(path: str) -> str:
+    """Find out why a path below the root, on a branch or in a checkout, is not to be read or written; empty if it is.
 
-
-def is_gits(name: str) -> bool:
-    """Tell whether Git, on one system or another, would take a file of this name for its own folder."""
-    return name.rstrip(". ").lower() in (".git", "git~1")
-
-
-def is_unsafe(path: str) -> bool:
-    """Tell whether a path that a source gave could leave its folder, or be no file of a Git repository."""
-    parts = path.split("/")
-    return (
-        len(path) > LONGEST_PATH
-        or bool(re.search(r"[\\\0]|^[A-Za-z]:", path))
-        or any(part in ("", ".", "..") or len(part.encode()) > LONGEST_NAME or is_gits(part) for part in parts)
-    )
+    Returns:
+        The rest of a sentence that begins with the path.
+    """
+    if reason := fault(path, longest=LONGEST_ON_LINUX):
+        return reason
+    return "is a file on which Git acts" if acts(path) and parse(path) is not None else ""

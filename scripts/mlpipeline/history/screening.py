@@ -4,13 +4,15 @@ Looks at the sizes of files; reads and writes none.
 """
 
 import re
+import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mlpipeline.core.credentials import holds_password, without_passwords
 from mlpipeline.core.edits import Content
+from mlpipeline.core.filenames import escaped, fault, is_unfit_for_windows
 from mlpipeline.core.records import (
     LEFT_OUT_TAG,
     PROMOTED_TAG,
@@ -23,7 +25,7 @@ from mlpipeline.core.records import (
     RegisteredModel,
 )
 from mlpipeline.history import names
-from mlpipeline.history.paths import PROMOTED_MODEL
+from mlpipeline.history.paths import PROMOTED_MODEL, RESERVED, is_id
 
 LARGEST_FILE = 100 * 1024 * 1024
 """Bytes: GitHub blocks a push that holds a larger file."""
@@ -62,10 +64,8 @@ _NO_SECRET = re.compile(
 _OWN_CHARACTERS = 4000
 """Of the tag that lists what was left out; MLflow refuses tags of more than 8000."""
 
-_UNFIT_NAME = re.compile(
-    r'.*[<>:"|?*\\\x00-\x1f].*|.*[. ]|(?:con|prn|aux|nul|com[1-9]|lpt[1-9])(?:\..*)?', re.IGNORECASE | re.DOTALL
-)
-"""Names that Windows has no file for: https://learn.microsoft.com/windows/win32/fileio/naming-a-file"""
+_LARGEST_VERSION = 2**31 - 1
+"""The number of a model version that MLflow's databases hold."""
 
 _SCANNED = ("params/", "tags/", "request_metadata/")
 
@@ -75,11 +75,11 @@ def storable(incoming: Incoming) -> Incoming:
 
     A file over GitHub's limit is left out of its record, and with it the model that it belongs to: half a model is
     none. The tag `mlflow_git.left_out` lists what was left out, in the run's record too. A param or tag that looks
-    like a credential is left out of its record; a password in an address is masked; names that MLflow refuses are
-    replaced.
+    like a credential is left out of its record; a password in an address is masked; names that MLflow refuses or a
+    checkout cannot hold are replaced.
     """
     check = _Check()
-    records = [check.whole(record) for record in incoming.records]
+    records = [check.whole(record) for record in incoming.records if check.has_id(record)]
     admitted: dict[tuple[Kind, str], Record] = {}
     for record in records:
         if (record.kind, record.id) in admitted:
@@ -92,7 +92,9 @@ def storable(incoming: Incoming) -> Incoming:
         incoming,
         experiments=tuple(check.experiment(each) for each in incoming.experiments),
         records=tuple(admitted.values()),
-        models=tuple(check.registered_model(each) for each in incoming.models if check.is_jobs_own(each)),
+        models=tuple(
+            check.registered_model(each) for each in incoming.models if check.is_jobs_own(each) and check.has_name(each)
+        ),
         refusals=(*incoming.refusals, *check.refusals),
         warnings=(*incoming.warnings, *check.warnings, *check.renamings()),
     )
@@ -161,13 +163,33 @@ class _Check:
             lines.append(path)
         return replace(record, files={**record.files, f"tags/{LEFT_OUT_TAG}": "\n".join(sorted(lines)).encode()})
 
+    def has_id(self, record: Record) -> bool:
+        """Refuse a record whose id no folder can have."""
+        is_taken = record.kind is Kind.RUN and record.id in RESERVED
+        if is_id(record.id) and not is_taken and _is_plain(record.id):
+            return True
+        self.refuse(record, f"the {record.kind} was left out: no folder can have its id.")
+        return False
+
+    def has_name(self, model: RegisteredModel) -> bool:
+        """Refuse a registered model whose name no folder can have."""
+        if _is_plain(model.name):
+            return True
+        reason = "was left out: no folder of every checkout can have its name."
+        remedy = "Give it another (MlflowClient.rename_registered_model), and persist again."
+        self.refusals.append(Refusal(where=f"registered model {model.name!r}", reason=reason, remedy=remedy))
+        return False
+
     def named(self, record: Record) -> Record:
-        """Replace the names that MLflow refuses."""
-        return replace(record, files=self._fit(record.files, f"{record.kind} {record.id}", record.experiment))
+        """Give files names that MLflow takes and every checkout can hold."""
+        files, refused = self._fit(record.files, f"{record.kind} {record.id}", record.experiment)
+        ends = tuple(f"/{record.id}/{path}" for path in refused)
+        stays = {origin for origin in record.origins if origin.as_posix().endswith(ends)} if ends else set()
+        return replace(record, files=files, origins=record.origins - stays)
 
     def experiment(self, experiment: Experiment) -> Experiment:
-        """Replace the names that MLflow refuses."""
-        files = self._fit(experiment.files, f"experiment '{experiment.name}'", experiment.name)
+        """Give files names that MLflow takes and every checkout can hold."""
+        files, _ = self._fit(experiment.files, f"experiment '{experiment.name}'", experiment.name)
         return replace(experiment, files=files)
 
     def is_jobs_own(self, model: RegisteredModel) -> bool:
@@ -181,42 +203,57 @@ class _Check:
         return False
 
     def registered_model(self, model: RegisteredModel) -> RegisteredModel:
-        """Replace the names that MLflow refuses, in the versions as well."""
+        """Give files names that every checkout can hold; refuse versions and aliases that have none."""
         where = f"registered model '{model.name}'"
+        for alias in model.aliases:
+            if not _is_plain(alias):
+                reason = f"the alias {alias!r} was left out: no file of every checkout can have its name."
+                self.refusals.append(Refusal(where=where, reason=reason))
+        for each in model.versions:
+            if not _is_version(each.number):
+                reason = f"the version {each.number} was left out: MLflow has no version of this number."
+                self.refusals.append(Refusal(where=where, reason=reason))
 
         def version(each: ModelVersion) -> ModelVersion:
-            return replace(each, files=self._fit(each.files, f"version {each.number} of {where}"))
+            return replace(each, files=self._fit(each.files, f"version {each.number} of {where}")[0])
 
         return replace(
-            model, files=self._fit(model.files, where), versions=tuple(version(each) for each in model.versions)
+            model,
+            files=self._fit(model.files, where)[0],
+            aliases={alias: number for alias, number in model.aliases.items() if _is_plain(alias)},
+            versions=tuple(version(each) for each in model.versions if _is_version(each.number)),
         )
 
-    def _fit(self, files: Mapping[str, Content], where: str, experiment: str = "") -> dict[str, Content]:
+    def _fit(
+        self, files: Mapping[str, Content], where: str, experiment: str = ""
+    ) -> tuple[dict[str, Content], Collection[str]]:
+        """Give the files that can be stored, under the names that they get, and the paths of those that cannot."""
         found = names.fit(files)
         for path, name in found.renamed.items():
             self.renamed[path, name].append(where)
-        for path in found.ambiguous:
-            reason = f"{path!r} was left out: MLflow refuses the name, and with `_` for that it would be another's."
-            remedy = f"MLflow takes {names.ALLOWED}."
-            self.refusals.append(Refusal(where=where, reason=reason, remedy=remedy, experiment=experiment))
-        return found.applied(files)
+        for path, reason in found.refused.items():
+            self.refusals.append(
+                Refusal(where=where, reason=f"{path!r} {reason}", remedy="Rename it.", experiment=experiment)
+            )
+        return found.applied(files), found.refused
 
     def renamings(self) -> Iterator[str]:
         """Say which names were replaced."""
         for (path, name), owners in self.renamed.items():
             shown = owners[0] if len(owners) == 1 else f"{owners[0]} and {len(owners) - 1} more"
-            yield f"{shown}: {path!r} is stored as {name!r}, for MLflow takes {names.ALLOWED} alone."
+            yield f"{shown}: {path!r} is stored as {name!r}, for {names.why(path)}."
 
     def names(self, record: Record) -> None:
         """Warn of names that a checkout on another system cannot hold; Git then fails to check out the whole branch."""
-        unfit = [path for path in record.files if any(map(_UNFIT_NAME.fullmatch, path.split("/")))]
-        if unfit:
-            self.warnings.append(f"{record.kind} {record.id}: {unfit[0]!r} is a name that Windows cannot check out.")
+        unfit = next(filter(is_unfit_for_windows, record.files), None)
+        if unfit is not None:
+            self.warnings.append(f"{record.kind} {record.id}: {unfit!r} is a name that Windows cannot check out.")
         folded: dict[str, str] = {}
         for path in record.files:
-            other = folded.setdefault(path.casefold(), path)
+            other = folded.setdefault(_folded(path), path)
             if other != path:
-                what = f"{other!r} and {path!r} differ by case alone; Windows and macOS keep one of them"
+                how = "case" if other.casefold() == path.casefold() else "the form of accented letters"
+                what = f"{other!r} and {path!r} differ by {how} alone; Windows and macOS keep one of them"
                 self.warnings.append(f"{record.kind} {record.id}: {what}.")
                 break
 
@@ -242,6 +279,20 @@ class _Check:
         self.refusals.append(
             Refusal(where=f"{record.kind} {record.id}", reason=reason, remedy=remedy, experiment=record.experiment)
         )
+
+
+def _is_plain(name: str) -> bool:
+    """Tell whether a name can be a folder's or a file's in every checkout as it is."""
+    return "/" not in name and not fault(name) and escaped(name) == name
+
+
+def _is_version(number: int) -> bool:
+    return 0 <= number <= _LARGEST_VERSION
+
+
+def _folded(path: str) -> str:
+    """Write a path as systems compare it that know no cases, and one form of an accented letter."""
+    return path.lower() if path.isascii() else unicodedata.normalize("NFC", path.casefold())
 
 
 def _is_credential(path: str, text: str) -> bool:

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 
 from mlpipeline.core.edits import Write
 from mlpipeline.core.errors import RepositoryError
-from mlpipeline.core.records import Incoming
 from mlpipeline.history.overlay import Overlay
 from mlpipeline.history.paths import ARTIFACTS, INFO, METADATA, MODELS
 from mlpipeline.lifecycle.promotion import derived_files
@@ -54,7 +53,9 @@ def kept_as_they_are(planned: Plan, tip: GitTree) -> Plan:
     pointers = tip.pointers(final.files[path] for path in filtered)
     plain = [path for path in filtered if final.files[path] not in pointers]
     edits = list(_switched_off(plain, files, has_pointers={_home(path) for path in filtered.keys() - set(plain)}))
-    return _with(planned, edits, _left(plain, files, final, edits))
+    if not edits:
+        return planned
+    return replace(planned, edits=(*planned.edits, *edits), tree=Overlay(planned.tree, edits))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,25 +152,3 @@ def _pattern(path: str) -> str:
         return escaped
     quoted = escaped.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
     return f'"{quoted}"'
-
-
-def _left(plain: Iterable[str], files: _Attributes, final: Overlay, edits: Iterable[Write]) -> list[str]:
-    """The files that a `.gitattributes` among the artifacts still reaches: its bytes are a run's, and stay."""
-    root = files.tip.root
-    written = {root + edit.path: edit.content for edit in edits if isinstance(edit.content, bytes)}
-    after = replace(files, contents={**files.contents, **written})
-    return sorted(set(plain) & _filtered(after, final).keys())
-
-
-def _with(planned: Plan, edits: list[Write], left: list[str]) -> Plan:
-    incoming = planned.incoming
-    if left:
-        more = f" and {len(left) - 1} more" if left[1:] else ""
-        warning = (
-            f"A .gitattributes that a run logged sets a filter for '{left[0]}'{more}: where that filter is installed, "
-            "git shows changes that nobody made."
-        )
-        incoming = (*incoming, Incoming(warnings=(warning,)))
-    if not edits:
-        return replace(planned, incoming=incoming)
-    return replace(planned, incoming=incoming, edits=(*planned.edits, *edits), tree=Overlay(planned.tree, edits))

@@ -16,6 +16,8 @@ import git
 from mlpipeline.core.edits import Copy, Delete, Edit, Link, Write
 from mlpipeline.core.errors import RepositoryError
 from mlpipeline.core.files import open_again, size_of
+from mlpipeline.core.filenames import LONGEST_ON_LINUX, fault
+from mlpipeline.history.paths import unsafe
 
 CHUNK = 1 << 20
 """Bytes of a file that are in memory at a time."""
@@ -126,6 +128,8 @@ class Importer:
         copied: dict[Path, str] = {}
         for edit in edits:
             path = _quoted(root + edit.path)
+            if not isinstance(edit, Delete):
+                _refuse_unsafe(edit.path, root)
             match edit:
                 case Write(content=bytes() as data):
                     stream.write(b"M 100644 inline %s\ndata %d\n%s\n" % (path, len(data), data))
@@ -163,6 +167,16 @@ class Importer:
                 remedy="wait until training is done, then run this again.",
             )
         return identifier
+
+
+def _refuse_unsafe(path: str, root: str) -> None:
+    """Keep a branch from being poisoned by a path that nobody has kept out before."""
+    if reason := fault(root + path, longest=LONGEST_ON_LINUX) or unsafe(path):
+        raise RepositoryError(
+            f"The commit would hold {root + path!r}, which {reason}.",
+            untouched="the repository and the remote.",
+            remedy="take what has that name out of the source, and report this: it should have been left out.",
+        )
 
 
 def git_program() -> str:

@@ -16,8 +16,9 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from mlpipeline.core.edits import blob_id
 from mlpipeline.core.files import UnfitFileError, open_regular, size_of, too_large
+from mlpipeline.core.filenames import LONGEST_INNER, fault
 from mlpipeline.core.records import Kind
-from mlpipeline.history.paths import ARTIFACTS, LOAD_MARK, artifact_folder, is_gits, is_id
+from mlpipeline.history.paths import ARTIFACTS, LOAD_MARK, artifact_folder, is_id
 
 SERVED = "mlartifacts"
 """The folder in which `mlflow server` keeps artifacts unless it is told otherwise."""
@@ -351,6 +352,12 @@ def _checked(file: Path, path: str, *, pointers: bool, largest: int | None) -> L
     try:
         with open_regular(file) as opened:
             begins, size = opened.read(len(POINTER)), size_of(opened)
+        if not stat.S_ISREG(file.lstat().st_mode):
+            return Lost(file=file, path=path, reason="is a symbolic link or no regular file", unread=True)
+        if reason := fault(path, longest=LONGEST_INNER):
+            return Lost(file=file, path=path, reason=reason, unread=True)
+        with file.open("rb") as opened:
+            begins = opened.read(len(POINTER))
     except OSError as error:
         return unreadable(file, path, error)
     if largest is not None and size > largest:

@@ -10,8 +10,8 @@ import sys
 from collections.abc import Mapping
 
 from mlpipeline.core.documents import dump_yaml
+from mlpipeline.core.filenames import fault
 from mlpipeline.core.records import RUN_STATUS
-from mlpipeline.history.paths import is_unsafe
 
 _STATUS = {name: number for number, name in RUN_STATUS.items()}
 
@@ -110,7 +110,7 @@ def plain_files(files: Mapping[str, bytes]) -> tuple[dict[str, bytes], dict[str,
     kept: dict[str, bytes] = {}
     refused: dict[str, str] = {}
     for path, content in files.items():
-        if is_unsafe(path):
+        if fault(path) or "\\" in path:
             refused[path] = "no file can have this name"
         elif path in folders:
             refused[path] = "another name begins with this one and '/'"

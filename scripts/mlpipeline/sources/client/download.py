@@ -16,8 +16,9 @@ from urllib.parse import quote, urlsplit
 
 from mlpipeline.core.credentials import without_credentials
 from mlpipeline.core.errors import InputError, MissingDependencyError
+from mlpipeline.core.filenames import fault
 from mlpipeline.core.records import Kind
-from mlpipeline.history.paths import LOAD_MARK, is_unsafe
+from mlpipeline.history.paths import LOAD_MARK
 from mlpipeline.sources.artifacts import Finder, Found
 from mlpipeline.sources.client.errors import UnfitError, is_out_of_reach, stopped, words
 from mlpipeline.sources.client.meta import Entity
@@ -172,7 +173,7 @@ class Fetcher:
             for artifact in repository.list_artifacts(at or None):
                 if artifact.path in (".", at, skip):
                     continue
-                if is_unsafe(artifact.path) or posixpath.dirname(artifact.path) != at:
+                if fault(artifact.path) or posixpath.dirname(artifact.path) != at:
                     unsafe.append(artifact.path)
                 elif artifact.is_dir:
                     folders.append(artifact.path)

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from mlpipeline.core.documents import dump_yaml
+from mlpipeline.core.filenames import fault
 from mlpipeline.core.records import (
     MODEL_PENDING,
     Experiment,
@@ -21,7 +22,7 @@ from mlpipeline.core.records import (
     RegisteredModel,
 )
 from mlpipeline.history.metrics import sound_metric
-from mlpipeline.history.paths import is_id, is_unsafe
+from mlpipeline.history.paths import is_id
 from mlpipeline.history.stored import ARTIFACT_TAG
 from mlpipeline.sources import shapes
 from mlpipeline.sources.absent import Absences, with_address
@@ -392,7 +393,7 @@ class _Reader:
 
     def _read_registered_model(self, model: Entity, versions: Iterable[Entity], hidden_tags: Mapping[str, str]) -> None:
         where = f"registered model '{model.name}'"
-        if is_unsafe(model.name) or "/" in model.name:
+        if fault(model.name) or "/" in model.name:
             return self._refuse(where, "no folder can have this name.")
         tags = tag_files({**model.tags, **hidden_tags})
         self.models.append(

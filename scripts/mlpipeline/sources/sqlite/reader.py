@@ -17,6 +17,7 @@ from pathlib import Path
 from mlpipeline.core.documents import dump_yaml
 from mlpipeline.core.edits import Content
 from mlpipeline.core.errors import InputError
+from mlpipeline.core.filenames import fault
 from mlpipeline.core.records import (
     Experiment,
     Incoming,
@@ -26,7 +27,7 @@ from mlpipeline.core.records import (
     Refusal,
     RegisteredModel,
 )
-from mlpipeline.history.paths import FOLDERS, METADATA, RESERVED, is_id, is_unsafe
+from mlpipeline.history.paths import FOLDERS, METADATA, RESERVED, is_id
 from mlpipeline.sources import shapes
 from mlpipeline.sources.absent import Absences, missing_models, with_address
 from mlpipeline.sources.artifacts import NOWHERE, Finder, Found, Surroundings, is_pointer
@@ -375,7 +376,7 @@ class _Reader:
     def _aliases(self, aliases: Mapping[str, object], numbers: Container[int], where: str) -> dict[str, int]:
         fit: dict[str, int] = {}
         for alias, number in aliases.items():
-            if is_unsafe(alias) or "/" in alias:
+            if fault(alias) or "/" in alias:
                 self._refuse(where, f"the alias {alias!r} was left out: no file can have this name.")
             elif not isinstance(number, int) or number not in numbers:
                 self._refuse(where, f"the alias {alias!r} was left out: the model has no version {number}.")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from mlpipeline.history.paths import is_unsafe
+from mlpipeline.core.filenames import fault
 from mlpipeline.history.stored import ARTIFACT_TAG
 from mlpipeline.sources import shapes
 from mlpipeline.sources.sqlite.schema import WORKSPACE
@@ -236,7 +236,7 @@ def registered_model_meta(row: sqlite3.Row, name: str, aliases: Mapping[str, int
     Raises:
         MalformedError: no folder can have its name.
     """
-    if is_unsafe(name) or set(name) & set("/%"):
+    if fault(name) or set(name) & set("/%\\"):
         raise MalformedError("no folder can have its name")
     return shapes.registered_model_meta(
         name=name,
