@@ -49,7 +49,9 @@ def test_names_that_a_system_takes_for_another_are_escaped_and_named(name: str, 
     assert storable(found) == found
 
 
-@pytest.mark.parametrize("path", ["params/.gitignore", "tags/CON", "metrics/end ", "request_metadata/.mailmap"])
+@pytest.mark.parametrize(
+    "path", ["params/.gitignore", "tags/CON", "metrics/end ", "request_metadata/.mailmap", "params/.keep"]
+)
 def test_names_in_mlflow_are_escaped_to_names_that_mlflow_takes(path: str) -> None:
     (stored,) = checked(path).records[0].files
 
@@ -66,7 +68,7 @@ def test_names_in_mlflow_are_escaped_to_names_that_mlflow_takes(path: str) -> No
         ("artifacts/" + "\t" * 200, "is a name of more than 255 bytes"),
         ("artifacts/" + "a/" * 400 + "a", "is a path of more than 703 bytes"),
         ("params/.git", "is a name that Git keeps for itself"),
-        ("inputs/CON/meta.yaml", "was left out: Git, Windows or macOS take the name for another"),
+        ("inputs/CON/meta.yaml", "was left out: Git, Windows, macOS or the history itself take the name for another"),
     ],
 )
 def test_paths_that_no_checkout_can_hold_are_refused_by_name(path: str, reason: str) -> None:

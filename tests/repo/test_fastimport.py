@@ -16,12 +16,18 @@ from mlpipeline.repo.scratch import Scratch
 from support.gitrepo import git
 
 FILES = tuple(f"mlruns/{folder}/{name}" for folder in ("a", "a/b", "c") for name in ("x", "y"))
+IN_A_LINKS_PLACE = ("mlruns/a/b/metrics", "mlruns/a/b/metrics/x")
 FOLDERS = ("mlruns/a", "mlruns/a/b", "mlruns/c", "mlruns/d")
 CONTENTS = (b"", b"one", b"two\n")
 
 EDITS = st.one_of(
-    st.builds(Write, path=st.sampled_from(FILES), content=st.sampled_from(CONTENTS)),
-    st.builds(Link, path=st.sampled_from(FILES), target=st.just("../artifacts")),
+    st.builds(Write, path=st.sampled_from((*FILES, *IN_A_LINKS_PLACE)), content=st.sampled_from(CONTENTS)),
+    st.sampled_from(
+        [
+            Link(path="mlruns/a/b/metrics", target=".metrics"),
+            Link(path="mlruns/a/b/params/.keep", target="../artifacts"),
+        ]
+    ),
     st.builds(Delete, path=st.sampled_from((*FILES, *FOLDERS))),
 )
 

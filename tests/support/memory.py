@@ -13,6 +13,7 @@ class MemoryTree:
     """Files by path."""
 
     contents: Mapping[str, bytes] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def files(self) -> Mapping[str, str]:

@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import yaml
 
 from mlpipeline.ui_cache import cache
 from mlpipeline.ui_cache.entries import Entry
@@ -66,6 +67,28 @@ def test_mlflow_sees_the_same_as_in_the_files(logged: Path, persisted: Persisted
     assert ours == theirs
     runs = [value for name, value in ours.items() if name.startswith("run ")]
     assert sorted(run[-1] for run in runs) == [[], ["folder/hello.txt"], ["folder/hello.txt"]]
+
+
+def test_no_link_of_a_branch_leads_out(three_runs: Path, file: Path, tmp_path: Path) -> None:
+    (tmp_path / "outside" / ("9" * 32)).mkdir(parents=True)
+    mlstore.write_yaml(tmp_path / "outside" / ("9" * 32) / "meta.yaml", {"name": "stranger"})
+    (experiment,) = (meta.parent for meta in three_runs.glob("mlruns/*/meta.yaml"))
+    artifacts = three_runs / "mlflow-artifacts"
+    (experiment / "traces").symlink_to(tmp_path / "outside")
+    (three_runs / "mlruns" / ".trash").symlink_to(tmp_path / "outside")
+    (artifacts / ("0" * 32)).symlink_to(tmp_path)
+    mlstore.put(artifacts / ("1" * 32) / "artifacts" / "deep" / "plot.png", b"png")
+    (artifacts / ("1" * 32) / "artifacts" / "deep" / "passwd").symlink_to("/etc/passwd")
+    meta = yaml.safe_load((experiment / ("2" * 32) / "meta.yaml").read_text(encoding="utf-8"))
+    mlstore.write_yaml(experiment / ("2" * 32) / "meta.yaml", {**meta, "artifact_uri": "file:./.git"})
+
+    done = cache.refresh(file, three_runs)
+
+    assert [refused.rpartition(": ")[0].split("/")[-1] for refused in done.refused] == ["0" * 32, "1" * 32]
+    assert all("symbolic link that leads out" in refused for refused in done.refused)
+    home = (experiment / ("2" * 32) / "artifacts").resolve().as_uri()
+    assert asked(file, "SELECT run_uuid, artifact_uri FROM runs") == [("2" * 32, home)]
+    assert asked(file, "SELECT count(*) FROM trace_info") == [(0,)]
 
 
 def test_artifacts_open_from_any_folder(three_runs: Path, file: Path) -> None:

@@ -3,14 +3,16 @@
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mlpipeline.core.edits import Content, blob_id
 from mlpipeline.core.errors import InputError
+from mlpipeline.core.filenames import fault
 from mlpipeline.core.files import open_regular
 from mlpipeline.core.records import Kind
-from mlpipeline.history.paths import ARTIFACTS, METADATA, METRICS_LINK, ArtifactFile, RecordFile, parse
+from mlpipeline.history.paths import ARTIFACTS, METADATA, METRICS_LINK, ArtifactFile, RecordFile, parse, unsafe
+from mlpipeline.history.stored import is_placeholder
 
 
 def root_folder(repository: Path, root: str) -> Path:
@@ -41,12 +43,25 @@ def repository_top(folder: Path) -> Path:
     return next((parent for parent in (start, *start.parents) if (parent / ".git").exists()), start)
 
 
+def leads_out(folder: Path) -> bool:
+    """Tell whether a link stands in the place of a folder and leads out of the checkout: a branch can bring such."""
+    if not folder.is_symlink():
+        return False
+    top, target = repository_top(folder.parent), folder.resolve()
+    return not target.is_relative_to(top) or bool(fault(target.relative_to(top).as_posix()))
+
+
 def refuse_none(root: Path) -> None:
     """Make sure that there is a history.
 
     Raises:
-        InputError: there is none.
+        InputError: there is none, or a link leads to it that a branch may have brought.
     """
+    if leads_out(root / METADATA):
+        raise InputError(
+            f"'{root / METADATA}' is a symbolic link that leads out of the repository, and is not followed.",
+            remedy="name the folder that holds the history with --repository and --root.",
+        )
     if not (root / METADATA).is_dir():
         raise InputError(
             f"No history: there is no folder '{METADATA}' in '{root}'.",
@@ -79,22 +94,27 @@ class FolderTree:
 
     Attributes:
         paths: the file on disk by path relative to the history's root.
+        left_out: why a path is not read, as the rest of a sentence: it is unsafe, or a link that no history holds.
     """
 
     paths: Mapping[str, str]
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def scan(cls, root: Path) -> "FolderTree":
         """List all of `mlruns/` and `mlflow-artifacts/` in a folder.
 
         Raises:
-            InputError: there is no history, or a folder of it cannot be read.
+            InputError: there is no history, it lies elsewhere, behind a link, or a folder of it cannot be read.
         """
         refuse_none(root)
         paths: dict[str, str] = {}
+        left_out: dict[str, str] = {}
         for top in (METADATA, ARTIFACTS):
-            if (root / top).is_dir():
-                found = _below(f"{root}{os.sep}{top}", top)
+            if leads_out(root / top):
+                left_out[top] = _LINK
+            elif (root / top).is_dir():
+                found = _below(f"{root}{os.sep}{top}", top, left_out)
                 try:
                     paths.update((_behind_link(path), file) for path, file in found)
                 except OSError as error:
@@ -102,18 +122,18 @@ class FolderTree:
                         f"The folder '{error.filename}' of the history cannot be read: {error.strerror}.",
                         remedy="make it readable for this user.",
                     ) from error
-        return cls(paths=paths)
+        return cls(paths=paths, left_out=left_out)
 
     def as_stored(self) -> "FolderTree":
         """Move the files to the paths at which persisting would put them.
 
         A run of an experiment that the history does not know yet has its artifacts inside its own folder.
         """
-        return FolderTree(paths={_stored_path(path): file for path, file in self.paths.items()})
+        return replace(self, paths={_stored_path(path): file for path, file in self.paths.items()})
 
     def part(self, wanted: Callable[[str], bool]) -> "FolderTree":
         """Keep the files whose paths are wanted."""
-        return FolderTree(paths={path: file for path, file in self.paths.items() if wanted(path)})
+        return replace(self, paths={path: file for path, file in self.paths.items() if wanted(path)})
 
     @property
     def files(self) -> Mapping[str, str]:
@@ -154,14 +174,24 @@ def _stored_path(path: str) -> str:
     return ArtifactFile(kind=file.kind, id=file.id, inner=file.inner.removeprefix("artifacts/")).path
 
 
-def _below(folder: str, name: str) -> Iterator[tuple[str, str]]:
-    """Yield the regular files below a folder: path under `name`, and on disk."""
+_LINK = "is a symbolic link"
+
+
+def _below(folder: str, name: str, left_out: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield the regular files below a folder, path under `name` and on disk, and gather what is no such file."""
     pending = [(folder, name)]
     while pending:
-        at, path = pending.pop()
+        at, parent = pending.pop()
         with os.scandir(at) as inside:
             for each in inside:
-                if each.is_dir(follow_symlinks=False):
-                    pending.append((each.path, f"{path}/{each.name}"))
+                path = f"{parent}/{each.name}"
+                if reason := unsafe(path):
+                    left_out[path] = reason
+                elif each.is_dir(follow_symlinks=False):
+                    pending.append((each.path, path))
                 elif each.is_file(follow_symlinks=False):
-                    yield f"{path}/{each.name}", each.path
+                    yield path, each.path
+                elif not each.is_symlink():
+                    left_out[path] = "is no regular file"
+                elif not is_placeholder(path, str(Path(each.path).readlink())):
+                    left_out[path] = _LINK

@@ -19,12 +19,15 @@ _NAMED = ("metrics/", "params/", "tags/", "request_metadata/")
 _RENAMED = (*_NAMED, "artifacts/")
 """The folders in which a file can have another name; elsewhere names are ids, which a description repeats."""
 
+_PLACEHOLDERS = ("params/.keep", "metrics/.keep")
+"""Paths that a history has for itself, to keep empty folders alive."""
+
 _REFUSED = re.compile(r"[^/\w.\- :]")
 
 _ALLOWED = "letters, digits and _-./: and spaces"
 """What MLflow takes, for messages."""
 
-_SPECIAL = "Git, Windows or macOS take the name for another"
+_SPECIAL = "Git, Windows, macOS or the history itself take the name for another"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +70,8 @@ def why(path: str) -> str:
 
 
 def _fitting(path: str) -> str:
+    if path in _PLACEHOLDERS:
+        return path.replace(".", f"_x{ord('.'):04X}_")
     named = _taken_by_mlflow(path)
     return escaped(named) if path.startswith(_RENAMED) else named
 

@@ -18,9 +18,16 @@ from mlpipeline.history.paths import (
     METADATA,
     METRICS_LINK,
     MODELS,
+    RecordFile,
     artifact_folder,
     metadata_folder,
+    parse,
 )
+
+_TO_ARTIFACTS = "../artifacts"
+
+PLACEHOLDER_TARGETS = (METRICS_LINK, _TO_ARTIFACTS)
+"""What the links point to that keep empty folders alive."""
 
 _HOST_PATH = re.compile(rb"(?m)^artifact_path: ['\"]?(?=file:|/|[A-Za-z]:[\\/]).*(?:\n +.*)*$")
 """An absolute `artifact_path`, with the lines that YAML folds it over where the path holds spaces."""
@@ -127,10 +134,26 @@ def placeholders(folder: str, *, metrics: bool, params: bool) -> dict[str, Link 
     kept: list[Link | Write] = [Write(path=f"{folder}/artifacts/.gitkeep", content=b"")]
     if not metrics:
         kept.append(Link(path=f"{folder}/metrics", target=METRICS_LINK))
-        kept.append(Link(path=f"{folder}/{METRICS_LINK}/.keep", target="../artifacts"))
+        kept.append(Link(path=f"{folder}/{METRICS_LINK}/.keep", target=_TO_ARTIFACTS))
     if not params:
-        kept.append(Link(path=f"{folder}/params/.keep", target="../artifacts"))
+        kept.append(Link(path=f"{folder}/params/.keep", target=_TO_ARTIFACTS))
     return {edit.path: edit for edit in kept}
+
+
+def is_placeholder(path: str, target: str) -> bool:
+    """Tell whether a link below the root is one of those placeholders: a history holds no other links."""
+    file = parse(path)
+    if not isinstance(file, RecordFile) or file.kind is not Kind.RUN:
+        return False
+    return (file.inner, target) in _PLACEHOLDERS
+
+
+_PLACEHOLDERS = {
+    ("metrics", METRICS_LINK),
+    (f"{METRICS_LINK}/.keep", _TO_ARTIFACTS),
+    ("params/.keep", _TO_ARTIFACTS),
+}
+"""The links of `placeholders`: path inside the run, and target."""
 
 
 def relocated(mlmodel: Content, folder: str) -> Content:

@@ -23,7 +23,6 @@ from mlpipeline.publishing.loop import Effects, Publication, target_branch
 from mlpipeline.publishing.plan import Contribution
 from mlpipeline.publishing.wording import plural
 from mlpipeline.repo.checkout import Checkout
-from mlpipeline.repo.scratch import Scratch
 from mlpipeline.repo.tree import GitTree
 from mlpipeline.sources import filestore
 
@@ -57,9 +56,7 @@ def adopt(settings: PublishSettings, effects: Effects) -> Adoption:
         checkout.scratch(settings.remote, inherited_settings=settings.context.git_settings) as scratch,
         tempfile.TemporaryDirectory(prefix="mlflow-adopt-") as folder,
     ):
-        history = _BranchHistory(
-            scratch=scratch, prefix=settings.prefix, folder=Path(folder).resolve(), say=effects.say
-        )
+        history = _BranchHistory(prefix=settings.prefix, folder=Path(folder).resolve(), say=effects.say)
         publication = Publication(
             settings=settings,
             effects=effects,
@@ -82,13 +79,11 @@ class _BranchHistory:
     """What a branch holds, as a contribution to itself.
 
     Attributes:
-        scratch: where the branch's objects are.
         prefix: the history's root in it, empty or with a `/` at its end.
         folder: an empty folder in which the branch's files are laid out.
         say: shows a line of progress.
     """
 
-    scratch: Scratch
     prefix: str
     folder: Path
     say: Callable[[str], None]
@@ -99,7 +94,7 @@ class _BranchHistory:
         Raises:
             InputError: it holds no history.
         """
-        if tip.commit is None or not any(path.startswith(f"{METADATA}/") for path in tip.files):
+        if tip.commit is None or not any(path.startswith(f"{METADATA}/") for path in (*tip.files, *tip.poison)):
             raise InputError(
                 f"The branch holds no {self.prefix}{METADATA}/, so there is nothing to adopt.",
                 remedy="name the folder that holds it with --root, or publish runs with persist.py.",
@@ -108,20 +103,30 @@ class _BranchHistory:
         place = self.folder / tip.commit
         if not place.exists():
             place.mkdir()
-            self.scratch.lay_out(tip.commit, [self.prefix + name for name in _HOMES], place)
+            tip.lay_out([self.prefix + name for name in _HOMES], place)
         root = place / self.prefix
+        # All that the branch has there may be what cannot be laid out.
+        (root / METADATA).mkdir(parents=True, exist_ok=True)
         incoming = storable(filestore.read(root / METADATA, elsewhere=False))
         return Contribution(
-            incoming=replace(incoming, warnings=(*incoming.warnings, *_absent_models(incoming))),
+            incoming=replace(incoming, warnings=(*incoming.warnings, *_absent_models(incoming), *_removals(tip))),
             subject=_subject,
             drop=frozenset(
                 origin.relative_to(root).as_posix() for origin in incoming.origins if origin.is_relative_to(root)
             ),
             complete=True,
+            poison=tip.poison,
         )
 
 
+def _removals(tip: GitTree) -> Iterator[str]:
+    """Name what is removed because no checkout can hold it, or because Git acts on it."""
+    yield from (f"{path!r} {tip.left_out[path]}, and was removed from the branch." for path in sorted(tip.poison))
+
+
 def _subject(merged: Merge) -> str:
+    if not merged.edits:
+        return "MLflow: remove what no checkout can hold"
     return f"MLflow: adopt {plural(len(merged.added) + len(merged.updated), 'run')} that were committed by hand"
 
 

@@ -133,7 +133,7 @@ def listing(root: Path, asked: RuleOptions) -> Listing:
 def recorded_in(root: Path) -> Recorded:
     """Read what the history in a folder records of the choice."""
     file = root / INFO
-    return manifest.recorded(FolderTree(paths={INFO: str(file)} if file.is_file() else {}))
+    return manifest.recorded(FolderTree(paths={INFO: str(file)} if file.is_file() and not file.is_symlink() else {}))
 
 
 def newest_first(run: RunSummary) -> tuple[float, str]:

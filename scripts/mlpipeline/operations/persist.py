@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlpipeline.core.edits import Edit, Tree
+from mlpipeline.core.edits import Edit
 from mlpipeline.core.outcome import Outcome
 from mlpipeline.core.records import Incoming, Kind
 from mlpipeline.core.settings import PublishSettings
@@ -160,14 +160,14 @@ class _Job:
         around = Surroundings(bases=(top / self.prefix, top, Path.cwd()), searched=(top, Path(source.place).parent))
         return storable(read(source, known, downloads=self.downloads, say=self.say, around=around))
 
-    def _known(self, source: Source, tip: Tree) -> Known:
+    def _known(self, source: Source, tip: GitTree) -> Known:
         if self._is_own(source):
             return Known(folder=self._known_folders(tip).__contains__)
         if source.kind == "folder":
             return NOTHING
         return Known(record=known_records(tip))
 
-    def _known_folders(self, tip: Tree) -> frozenset[Path]:
+    def _known_folders(self, tip: GitTree) -> frozenset[Path]:
         """Folders of the store that need not be read: in the checkout as the index has them, and as the tip has them.
 
         This keeps a history that came with the clone from being read, and a history that others committed by hand
@@ -184,7 +184,7 @@ class _Job:
             file = parse(path)
             if isinstance(file, RecordFile):
                 folders[file.id] = self.checkout.top / prefix / file.folder
-            if isinstance(file, RecordFile | ArtifactFile) and tip.files.get(path, "") != clean.get(path):
+            if isinstance(file, RecordFile | ArtifactFile) and tip.identifier(path) != clean.get(path):
                 doubtful.add(file.id)
         return frozenset(folder for record, folder in folders.items() if record not in doubtful)
 

@@ -1,13 +1,16 @@
 """Bring a history into the folder in which a job trains, so that training continues in it.
 
 Adds files, never changes or removes one. Everything is written beside its place first and renamed into it when whole.
+Neither the history nor the folder is trusted: nothing is written outside of the folder, through a link, or where Git
+would act on it.
 """
 
 import tempfile
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from mlpipeline.core.edits import Link, Tree
 from mlpipeline.core.errors import InputError
@@ -23,8 +26,9 @@ from mlpipeline.history.paths import (
     RecordFile,
     RegisteredModelFile,
     parse,
+    unsafe,
 )
-from mlpipeline.history.stored import placeholders
+from mlpipeline.history.stored import is_placeholder, placeholders
 
 AT_ONCE = {METADATA: 2000, ARTIFACTS: 16}
 """Files that are in memory at a time: descriptions are small, models need not be."""
@@ -39,15 +43,25 @@ class Restored:
         files: files that were written.
         folders: empty folders that were created.
         skipped: what lies in the workspace in another state and was left as it is there.
+        refused: why a path was not brought, as the rest of a sentence that begins with the path.
     """
 
     runs: int
     files: int
     folders: int
     skipped: tuple[str, ...]
+    refused: Mapping[str, str]
 
 
-def restore(source: Tree, into: Path, *, artifacts: bool = True, same_place: bool = False) -> Restored:
+class Source(Tree, Protocol):
+    """A history that knows what it does not give."""
+
+    @property
+    def left_out(self) -> Mapping[str, str]:
+        """Why a path is not among its files, as the rest of a sentence that begins with the path."""
+
+
+def restore(source: Source, into: Path, *, artifacts: bool = True, same_place: bool = False) -> Restored:
     """Bring the history `source` into a folder.
 
     A run, a logged model, a trace or a registered model of which the folder holds one file in another state is left
@@ -65,7 +79,11 @@ def restore(source: Tree, into: Path, *, artifacts: bool = True, same_place: boo
     _refuse_second_ids(source, into)
     tops = (METADATA, ARTIFACTS) if artifacts else (METADATA,)
     links = _links(source.files)
-    paths = [path for path in source.files if path.split("/", 1)[0] in tops and path not in links]
+    wanted = [path for path in source.files if path.split("/", 1)[0] in tops and path not in links]
+    refused = dict(source.left_out) | {path: reason for path in wanted if (reason := unsafe(path))}
+    place = _Place(folder=into)
+    refused |= {path: reason for path in wanted if path not in refused and (reason := place.fault(path))}
+    paths = [path for path in wanted if path not in refused]
     skipped: tuple[str, ...] = ()
     missing: list[str] = []
     if not same_place:
@@ -78,17 +96,53 @@ def restore(source: Tree, into: Path, *, artifacts: bool = True, same_place: boo
                 target = staged / path
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(data)
-        empty = [
-            wanted for wanted in _required_folders(source.files, set(skipped)) if not _is_there(wanted, staged, into)
-        ]
-        for wanted in empty:
-            (staged / wanted).mkdir(parents=True)
+        required = _required_folders(paths, set(skipped))
+        empty = [name for name in required if not _is_there(name, staged, into) and not place.fault(f"{name}/x")]
+        for name in empty:
+            (staged / name).mkdir(parents=True)
         # Artifacts first: a run that can be seen is whole.
         for top in (ARTIFACTS, METADATA):
             if (staged / top).exists():
                 _move_in(staged / top, into / top)
     runs = {path for path in missing if _is_run(path)}
-    return Restored(runs=len(runs), files=len(missing), folders=len(empty), skipped=skipped)
+    return Restored(runs=len(runs), files=len(missing), folders=len(empty), skipped=skipped, refused=refused)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Place:
+    """The folder that a history is brought into.
+
+    Attributes:
+        folder: the folder, which the user named.
+        faults: what was found out of the folders in it, by path inside it.
+    """
+
+    folder: Path
+    faults: dict[str, str] = field(default_factory=dict)
+
+    def fault(self, path: str) -> str:
+        """Find out why nothing is to be written at a path inside; empty if it can be."""
+        parent = path.rpartition("/")[0]
+        if not parent:
+            return ""
+        if parent not in self.faults:
+            self.faults[parent] = self.fault(parent) or self._fault_of(parent)
+        return self.faults[parent]
+
+    def _fault_of(self, path: str) -> str:
+        folder = self.folder / path
+        if _is_open(folder, path) or (folder.is_file() and _is_written_link(folder)):
+            return ""
+        what = "a symbolic link" if folder.is_symlink() else "no folder"
+        return f"would be written into '{path}', which is {what} in '{self.folder}'"
+
+
+def _is_open(folder: Path, path: str) -> bool:
+    """Tell whether a folder is one or can become one; our link for an empty `metrics/` stands for one beside it."""
+    if folder.is_symlink():
+        is_own = folder.name == "metrics" and is_placeholder(path, str(folder.readlink()))
+        return is_own and not folder.with_name(METRICS_LINK).is_symlink()
+    return folder.is_dir() or not folder.exists()
 
 
 def _refuse_second_ids(source: Tree, into: Path) -> None:
@@ -155,13 +209,17 @@ def _move_in(staged: Path, target: Path) -> None:
     """Rename what is staged to its place, as whole folders where there is none yet."""
     if not _exists(target):
         staged.rename(target)
-    elif staged.is_dir() and target.is_file() and target.read_bytes() == METRICS_LINK.encode():
-        # Git wrote our link as a file, as it does where a system has no links.
+    elif staged.is_dir() and target.is_file() and _is_written_link(target):
         target.unlink()
         staged.rename(target)
     elif staged.is_dir() and target.is_dir():
         for child in sorted(staged.iterdir(), key=lambda each: each.is_dir()):
             _move_in(child, target / child.name)
+
+
+def _is_written_link(file: Path) -> bool:
+    """Tell whether Git wrote our link for an empty `metrics/` as a file, as it does where a system has no links."""
+    return file.stat().st_size == len(METRICS_LINK) and file.read_bytes() == METRICS_LINK.encode()
 
 
 def _chunks(paths: Iterable[str]) -> Iterator[list[str]]:

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from mlpipeline.core.errors import PublishError, RepositoryError
 from mlpipeline.core.outcome import Outcome, Status
+from mlpipeline.core.records import Incoming
 from mlpipeline.core.settings import UNREACHABLE_ATTEMPTS, PublishSettings
 from mlpipeline.history.paths import METADATA, PROMOTED
 from mlpipeline.publishing import wording
@@ -129,6 +130,9 @@ class Publication:
         """
         tree = self.scratch.tree(tip, self.settings.prefix)
         planned = plan(tree, self.contribute(tree), self.settings.rule, now=int(self.effects.now()))
+        if tree.poison and not planned.heals:
+            warning = wording.poisoned(self.branch, tree.poison)
+            planned = replace(planned, incoming=(*planned.incoming, Incoming(warnings=(warning,))))
         if planned.is_new:
             refuse_foreign(planned, tree, self.checkout.top if self.checkout.branch == self.branch else None)
         return kept_as_they_are(planned, tree)

@@ -51,6 +51,7 @@ class Contribution:
         subject: the beginning of the commit's subject, given what merging adds.
         drop: files of the tip that the commit removes, unless something merged stands at their path.
         complete: whether `incoming` has all that the tip has of its records: what it lacks goes.
+        poison: paths of the tip that no checkout can hold; the commit removes them.
     """
 
     incoming: Incoming
@@ -58,6 +59,7 @@ class Contribution:
     others: tuple[Incoming, ...] = ()
     drop: frozenset[str] = frozenset()
     complete: bool = False
+    poison: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +80,7 @@ class Plan:
         promotion: the promoted models that follow from the choice.
         manifest: the content of `mlflow_persistence_info.json`; `None` where it stays as it is, and for a history
             without runs.
+        heals: whether it removes what no checkout can hold, which neither tree shows.
         by_hand: how many runs of the history were committed by hand.
         improved: whether another run is promoted than at the tip.
         message: the commit's message.
@@ -95,6 +98,7 @@ class Plan:
     keeps: bool
     promotion: Promotion
     manifest: Manifest | None
+    heals: bool
     by_hand: int
     improved: bool
     message: str
@@ -103,7 +107,7 @@ class Plan:
     @cached_property
     def is_new(self) -> bool:
         """Whether the commit would differ from the tip."""
-        if self.tree.files != self.tip.files:
+        if self.heals or self.tree.files != self.tip.files:
             return True
         if self.manifest is None:
             return False
@@ -163,7 +167,7 @@ def plan(tip: Tip, contribution: Contribution, asked: RuleOptions, *, now: int) 
         tree=tree,
         incoming=incoming,
         merged=merged,
-        edits=tuple(edits),
+        edits=(*(Delete(path=path) for path in sorted(contribution.poison)), *edits),
         resolved=resolved,
         choice=choice,
         recorded=recorded,
@@ -172,6 +176,7 @@ def plan(tip: Tip, contribution: Contribution, asked: RuleOptions, *, now: int) 
         if choice.runs and not keeps
         else Promotion(),
         manifest=manifest.summarize(tree, choice, kept=kept) if choice.runs and not keeps else None,
+        heals=bool(contribution.poison),
         by_hand=sum(run.by_hand for run in present.values()),
         improved=choice.best is not None and choice.best.run_id != recorded.run_id,
         message=_message(subject, choice, keeps=keeps) + (_CONVERTED if converted.edits else ""),

@@ -1,6 +1,6 @@
 """Say how publishing went: reasons, warnings and remedies; pure text."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from mlpipeline.core.edits import Tree
 from mlpipeline.core.nearest import did_you_mean
@@ -161,6 +161,15 @@ def messages(plan: Plan, follow_up: FollowUp | None) -> Iterator[tuple[str, str]
     if follow_up and not follow_up.followed:
         remedy = f" To do: {follow_up.remedy}" if follow_up.remedy else ""
         yield "warning", f"The checkout was left as it is: {follow_up.reason.rstrip('.')}.{remedy}"
+
+
+def poisoned(branch: str, paths: Collection[str]) -> str:
+    """Say that somebody has put paths on a branch that no checkout can hold, or on which Git would act."""
+    first, more = min(paths), f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+    return (
+        f"The branch '{branch}' holds paths that no run's files can have, and that may keep it from being checked out: "
+        f"{first!r}{more}. They were not read. To do: history.py adopt removes them."
+    )
 
 
 def _nothing_promoted(plan: Plan) -> tuple[str, str]:

@@ -15,8 +15,8 @@ import git
 
 from mlpipeline.core.edits import Copy, Delete, Edit, Link, Write
 from mlpipeline.core.errors import RepositoryError
-from mlpipeline.core.files import open_again, size_of
 from mlpipeline.core.filenames import LONGEST_ON_LINUX, fault
+from mlpipeline.core.files import open_again, size_of
 from mlpipeline.history.paths import unsafe
 
 CHUNK = 1 << 20

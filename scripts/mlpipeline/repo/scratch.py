@@ -1,12 +1,11 @@
 """A bare repository of our own, which borrows the checkout's objects: commits are built and pushed there."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import git
 from git.exc import GitCommandError
 
-from mlpipeline.repo.fastimport import Changes, CommitInfo, Importer, git_program
+from mlpipeline.repo.fastimport import Changes, CommitInfo, Importer
 from mlpipeline.repo.remote import (
     Declined,
     Fetched,
@@ -54,22 +53,6 @@ class Scratch:
             object_format=self._importer.object_format,
             hashes=self._importer.hashes,
         )
-
-    def lay_out(self, commit: str, paths: Sequence[str], folder: Path) -> None:
-        """Write those of the `paths` that a commit has into a folder, as they are stored: no filter, no line ends."""
-        there = str(self._repo.git.ls_tree("-z", "--name-only", "--full-tree", commit, "--", *paths))
-        if not (named := [path for path in there.split("\0") if path]):
-            return
-        # Git LFS would download; a pointer is what the history holds.
-        settings = ("core.autocrlf=false", "filter.lfs.smudge=", "filter.lfs.process=", "filter.lfs.required=false")
-        with self._repo.git.custom_environment(GIT_INDEX_FILE=str(folder.with_name(f"{folder.name}.index"))):
-            self._repo.git.execute(
-                [
-                    *(git_program(), f"--work-tree={folder}"),
-                    *(part for setting in settings for part in ("-c", setting)),
-                    *("checkout", "--quiet", commit, "--", *named),
-                ]
-            )
 
     def commit(self, info: CommitInfo, changes: Changes) -> str:
         """Write the commit to push; its id.

@@ -1,18 +1,24 @@
 """The history's part of one commit, read from git."""
 
+import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import IO, NamedTuple, cast
 
 import git
 
 from mlpipeline.core.edits import Content, blob_id
-from mlpipeline.history.paths import ARTIFACTS, INFO, METADATA, MODELS
-from mlpipeline.repo.fastimport import git_program
+from mlpipeline.core.filenames import fault
+from mlpipeline.history.paths import ARTIFACTS, INFO, METADATA, MODELS, unsafe
+from mlpipeline.history.stored import PLACEHOLDER_TARGETS, is_placeholder
+from mlpipeline.repo.fastimport import CHUNK, git_program
+
+LINK = "120000"
+"""The mode of links in Git's trees."""
 
 
 @dataclass
@@ -33,16 +39,46 @@ class GitTree:
     object_format: str
     hashes: dict[Path, str] = field(default_factory=dict)
 
-    @cached_property
+    @property
     def files(self) -> Mapping[str, str]:
-        """Object id by path, relative to the root, of all that this project writes."""
+        """Object id by path, relative to the root, of all that this project writes; without what is left out."""
+        return self._listing.files
+
+    @property
+    def left_out(self) -> Mapping[str, str]:
+        """Why a path is not read, as the rest of a sentence: it is unsafe, or a link that no history holds."""
+        return self._listing.left_out
+
+    @property
+    def poison(self) -> frozenset[str]:
+        """The paths of runs and what is like them that no checkout can hold, or on which Git would act."""
+        return frozenset(path for path in self.left_out if path.startswith(_OWN) and unsafe(path))
+
+    def identifier(self, path: str) -> str:
+        """The object id at a path relative to the root, read or left out; empty where nothing is."""
+        return self.files.get(path) or self._listing.unread.get(path, "")
+
+    @cached_property
+    def _listing(self) -> "_Listing":
+        listing = _Listing(files={}, left_out={}, unread={})
         if self.commit is None:
-            return {}
+            return listing
         parts = (METADATA, ARTIFACTS, MODELS, "deployment", INFO)
         listed = self.repo.git.ls_tree(
             "-r", "-z", "--full-tree", self.commit, "--", *(self.root + part for part in parts)
         )
-        return {entry.path.removeprefix(self.root): entry.id for entry in _listed(listed) if entry.kind == "blob"}
+        placeholders = {blob_id(target.encode(), self.object_format): target for target in PLACEHOLDER_TARGETS}
+        for entry in _listed(listed):
+            path = entry.path.removeprefix(self.root)
+            if reason := unsafe(path):
+                listing.left_out[path] = reason
+            elif entry.mode == LINK and not is_placeholder(path, placeholders.get(entry.id, "")):
+                listing.left_out[path] = "is a symbolic link"
+            elif entry.kind == "blob":
+                listing.files[path] = entry.id
+                continue
+            listing.unread[path] = entry.id
+        return listing
 
     @cached_property
     def other_files(self) -> Mapping[str, str]:
@@ -144,6 +180,28 @@ class GitTree:
         contents = dict(zip(unique, _batch(cast("bytes", answer)), strict=True))
         return {path: contents[identifier] for path, identifier in ids.items()}
 
+    def lay_out(self, paths: Iterable[str], folder: Path) -> None:
+        """Write what the commit holds at or below some paths, relative to the repository's top, into an empty folder.
+
+        Files are written as they are stored: without filters, line ends or other attributes. Nothing is written
+        outside of the folder: unsafe paths are left out, and links, which nothing is read through, come last.
+        """
+        listed = self.repo.git.ls_tree("-r", "-z", "--full-tree", self.commit, "--", *paths)
+        entries = [entry for entry in _listed(listed) if entry.kind == "blob" and not fault(entry.path)]
+        # The deepest first: a malformed tree can hold a link and a folder of one name.
+        entries.sort(key=lambda entry: (entry.mode == LINK, -entry.path.count("/")))
+        with tempfile.TemporaryFile() as asked:
+            asked.write("".join(f"{entry.id}\n" for entry in entries).encode())
+            asked.seek(0)
+            command = [git_program(), "cat-file", "--batch"]
+            process = self.repo.git.execute(command, istream=asked, as_process=True)
+            answers = cast("IO[bytes]", process.stdout)
+            for entry in entries:
+                size = int(answers.readline().split()[2])
+                _lay_out(entry, folder / entry.path, answers, size)
+                answers.readline()
+            process.wait()
+
     def blob_id(self, content: Content) -> str:
         """The object id that Git would give to `content`."""
         if isinstance(content, bytes):
@@ -157,6 +215,9 @@ class GitTree:
         return str(self.repo.git.rev_parse("--verify", f"{self.commit}:{self.root}{path}"))
 
 
+_OWN = (f"{METADATA}/", f"{ARTIFACTS}/")
+"""The folders that hold nothing but a history."""
+
 _POINTER = b"version https://git-lfs.github.com/spec/"
 
 _LARGEST_POINTER = 1024
@@ -164,6 +225,15 @@ _LARGEST_POINTER = 1024
 
 _SIZED = 3
 """Words that `cat-file --batch-check` has for an object that is there."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Listing:
+    """A history's part of a commit: ids of what is read and of what is not, and why not."""
+
+    files: dict[str, str]
+    left_out: dict[str, str]
+    unread: dict[str, str]
 
 
 class _Entry(NamedTuple):
@@ -182,6 +252,22 @@ def _listed(listed: str) -> Iterator[_Entry]:
             head, _, path = line.partition("\t")
             mode, kind, identifier = head.split(" ")
             yield _Entry(mode, kind, identifier, path)
+
+
+def _lay_out(entry: _Entry, target: Path, content: IO[bytes], size: int) -> None:
+    """Write one file or link, if nothing has its place; reads its content in any case."""
+    left = size
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if entry.mode == LINK:
+            left -= len(name := content.read(size))
+            target.symlink_to(os.fsdecode(name))
+            return
+        with target.open("xb") as file:
+            while left:
+                left -= file.write(content.read(min(left, CHUNK)))
+    except (FileExistsError, NotADirectoryError):
+        content.read(left)
 
 
 def _depth(path: str) -> int:

@@ -15,8 +15,8 @@ from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from mlpipeline.core.edits import blob_id
-from mlpipeline.core.files import UnfitFileError, open_regular, size_of, too_large
 from mlpipeline.core.filenames import LONGEST_INNER, fault
+from mlpipeline.core.files import UnfitFileError, open_regular, size_of, too_large
 from mlpipeline.core.records import Kind
 from mlpipeline.history.paths import ARTIFACTS, LOAD_MARK, artifact_folder, is_id
 
@@ -347,17 +347,11 @@ def is_pointer(file: Path) -> bool:
 
 def _checked(file: Path, path: str, *, pointers: bool, largest: int | None) -> Lost | None:
     """Find out why a file cannot be taken."""
-    if any(is_gits(part) for part in path.split("/")):
-        return Lost(file=file, path=path, reason="has a name that Git keeps for itself", unread=True)
+    if reason := fault(path, longest=LONGEST_INNER):
+        return Lost(file=file, path=path, reason=reason, unread=True)
     try:
         with open_regular(file) as opened:
             begins, size = opened.read(len(POINTER)), size_of(opened)
-        if not stat.S_ISREG(file.lstat().st_mode):
-            return Lost(file=file, path=path, reason="is a symbolic link or no regular file", unread=True)
-        if reason := fault(path, longest=LONGEST_INNER):
-            return Lost(file=file, path=path, reason=reason, unread=True)
-        with file.open("rb") as opened:
-            begins = opened.read(len(POINTER))
     except OSError as error:
         return unreadable(file, path, error)
     if largest is not None and size > largest:

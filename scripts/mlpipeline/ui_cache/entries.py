@@ -155,7 +155,9 @@ def _signs(folder: str, prefix: str, enter: Callable[[str], bool] = lambda _: Tr
 
 
 def _folders(root: Path, folder: str) -> list[str]:
-    """List the names of the real folders in a folder, sorted; none where it is missing."""
+    """List the names of the real folders in a folder, sorted; none where it is missing, or a link in its place."""
+    if folder != METADATA and os.path.islink(f"{root}/{folder}"):  # noqa: PTH114 - ten times a Path's speed
+        return []
     try:
         with os.scandir(f"{root}/{folder}") as inside:
             return sorted(each.name for each in inside if each.is_dir(follow_symlinks=False))

@@ -17,6 +17,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from mlpipeline.core.documents import load_json, load_yaml
+from mlpipeline.core.filenames import fault
 from mlpipeline.core.records import RUN_STATUS, Kind
 from mlpipeline.history.metrics import Point, metric_points
 from mlpipeline.history.paths import ARTIFACTS, DESCRIPTION, artifact_folder, version_folder, version_number
@@ -364,17 +365,45 @@ def _location(source: _Source, stated: str | None, home: str) -> str:
         source: the entry.
         stated: the location as the entry has it.
         home: where the history keeps such artifacts, for those that named another machine's folder.
+
+    Raises:
+        ValueError: a link leads out of the history from there.
     """
     parts = urlsplit(stated or "")
     if len(parts.scheme) > 1 and parts.scheme != "file":
         return str(stated)
     path = unquote(parts.path) if parts.scheme == "file" else (stated or "")
     named = os.path.normpath(os.path.join(source.root, path))  # noqa: PTH118 - ten times a Path's speed
-    inside = named.startswith(f"{source.root}{os.sep}")
-    if not (path and inside):
+    if not (path and _is_inside(named, str(source.root))):
         own = f"{source.root}/{source.entry.folder}/artifacts"
         named = own if os.path.isdir(own) else f"{source.root}/{home}"  # noqa: PTH112 - as above
+    if link := _link_out(source.root, named):
+        raise ValueError(f"its artifacts lie behind or hold '{link}', a symbolic link that leads out of the history")
     return Path(named).as_uri()
+
+
+def _link_out(root: Path, folder: str) -> str | None:
+    """Find a link by which MLflow would get out of a history from a folder of artifacts: a branch can bring such."""
+    top = os.path.realpath(root)
+    if not _is_inside(os.path.realpath(folder), top):
+        return folder
+    pending = [folder] if os.path.basename(folder) == "artifacts" else []  # noqa: PTH119 - as above
+    while pending:
+        try:
+            with os.scandir(pending.pop()) as entries:
+                for each in entries:
+                    if each.is_dir(follow_symlinks=False):
+                        pending.append(each.path)
+                    elif each.is_symlink() and not _is_inside(os.path.realpath(each.path), top):
+                        return each.path
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+    return None
+
+
+def _is_inside(path: str, top: str) -> bool:
+    """Tell whether an absolute path leads into a folder, and not into what Git keeps there for itself."""
+    return path.startswith(f"{top}{os.sep}") and not fault(path.removeprefix(f"{top}{os.sep}").replace(os.sep, "/"))
 
 
 def _finite(value: float) -> float:
