@@ -600,8 +600,8 @@ class TestBoundaries:
 
         incoming = filestore.read(store)
 
-        assert [(model.name, model.aliases) for model in incoming.models] == [("beer", {"best": 1})]
-        assert "its alias 'a' names no version" in told(incoming)
+        assert [(model.name, model.aliases) for model in incoming.models] == [("beer", {"best": 1}), ("wine", {})]
+        assert "the alias 'a' was left out: it names no version" in told(incoming)
 
     @pytest.mark.parametrize("changes", [{"creation_timestamp": "1"}, {"run_id": []}, {"status": 3}])
     def test_a_version(self, store: Path, changes: dict[str, object]) -> None:
@@ -657,3 +657,23 @@ class TestBoundaries:
         [refusal] = [refusal for refusal in incoming.refusals if BAD in refusal.where]
         assert f"the run was left out: it could not be read ({type(error).__name__}" in refusal.reason
         assert len(refusal.reason) < 200
+
+
+@pytest.mark.parametrize(
+    ("listed", "refused"),
+    [("a", "'a'"), ("b", "'b'"), ("c", "'c'")],
+)
+def test_an_alias_that_cannot_be_read_is_refused_and_its_model_kept(store: Path, listed: str, refused: str) -> None:
+    wine = store / "models" / "wine"
+    put(wine / "version-1" / "meta.yaml", b"name: wine\nversion: 1\n")
+    numbers = {"a": "[1]", "b": "x", "c": f"'{'9' * 5000}'"}
+    put(wine / "meta.yaml", f"name: wine\naliases: {{good: '1', {listed}: {numbers.get(listed, 1)}}}\n".encode())
+    put(wine / "aliases" / "champion", b"1")
+    put(wine / "aliases" / "binary", b"\xff\xfe")
+
+    incoming = filestore.read(store)
+
+    (model,) = incoming.models
+    assert model.aliases == {"good": 1, "champion": 1}
+    assert f"the alias {refused}" in told(incoming)
+    assert "the alias 'binary'" in told(incoming)

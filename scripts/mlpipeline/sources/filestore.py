@@ -341,17 +341,18 @@ class _Reader:
     def _aliases(self, folder: Path, meta: Mapping[str, object]) -> dict[str, int]:
         """Read the version of each alias: a file each; MLflow 2 kept them in `meta.yaml` too."""
         listed = meta.get("aliases")
-        kept = {alias: str(version) for alias, version in listed.items()} if isinstance(listed, dict) else {}
         found = self._below(folder, "aliases")
         self._refuse_all(found.lost)
-        files = {
-            path.removeprefix("aliases/"): data.decode(errors="replace")
-            for path, data in self._contents(found.files).items()
-        }
-        versions = {alias: version_number(f"version-{text.strip()}") for alias, text in {**kept, **files}.items()}
-        if wrong := sorted(alias for alias, version in versions.items() if version is None):
-            raise _MalformedError(f"its alias '{wrong[0][:_SHOWN]}' names no version")
-        return {alias: version for alias, version in versions.items() if version is not None}
+        files = {path.removeprefix("aliases/"): data for path, data in self._contents(found.files).items()}
+        aliases: dict[str, int] = {}
+        for alias, version in {**(listed if isinstance(listed, dict) else {}), **files}.items():
+            text = version.decode(errors="replace") if isinstance(version, bytes) else str(version)
+            number = version_number(f"version-{text.strip()}")
+            if isinstance(alias, str) and number is not None:
+                aliases[alias] = number
+            else:
+                self._refuse(folder, f"the alias {str(alias)[:_SHOWN]!r} was left out: it names no version.")
+        return aliases
 
     def _folders(self, parent: Path) -> list[Path]:
         """List the folders in a folder that MLflow may have made; others are told of."""
