@@ -1,11 +1,12 @@
 """A tree in memory, to which edits are applied as git fast-import would."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+import io
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mlpipeline.core.edits import Content, Copy, Delete, Edit, Link, Write
+from mlpipeline.core.edits import Content, Copy, Delete, Edit, Link, Readable, Result, Write
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,9 @@ class MemoryTree:
 
     def read(self, paths: Iterable[str]) -> Mapping[str, bytes]:
         return {path: self.contents[path] for path in paths if path in self.contents}
+
+    def stream(self, paths: Iterable[str], use: Callable[[Readable], Result]) -> Mapping[str, Result]:
+        return {path: use(io.BytesIO(data)) for path, data in self.read(paths).items()}
 
     def blob_id(self, content: Content) -> str:
         data = content.read_bytes() if isinstance(content, Path) else content

@@ -1,15 +1,30 @@
 """What is to be written, and the tree that it is written to."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+import io
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol, TypeVar
 
 from mlpipeline.core.files import open_again, size_of
 
 Content = bytes | Path
-"""A file's bytes, or the file on disk that holds them (artifacts, which may be large)."""
+"""A file's bytes, or the file on disk that holds them (artifacts and long metrics, which may be large)."""
+
+Result = TypeVar("Result")
+
+
+class Readable(Protocol):
+    """A file's bytes, from the first to the last."""
+
+    def read(self, size: int, /) -> bytes:
+        """The next bytes, `size` at the most; none at the end."""
+
+
+def streamed(content: Content) -> BinaryIO:
+    """Open a content for reading bit by bit."""
+    return io.BytesIO(content) if isinstance(content, bytes) else content.open("rb")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +70,9 @@ class Tree(Protocol):
 
     def read(self, paths: Iterable[str]) -> Mapping[str, bytes]:
         """The bytes of those of `paths` that exist."""
+
+    def stream(self, paths: Iterable[str], use: Callable[[Readable], Result]) -> Mapping[str, Result]:
+        """What `use` makes of each of those of `paths` that exist, without holding a large one in memory."""
 
     def blob_id(self, content: Content) -> str:
         """The object id that Git would give to `content`."""

@@ -25,7 +25,10 @@ PROMOTED_TAG = "mlflow_git.promoted"
 EXPERIMENT_NOTE = "tags/mlflow.note.content"
 """An experiment's file that MLflow's UI shows as its description."""
 
-NOTES = (f"tags/{ADDRESS_TAG}", f"tags/{LEFT_OUT_TAG}")
+LEFT_OUT = f"tags/{LEFT_OUT_TAG}"
+"""The file of that tag."""
+
+NOTES = (f"tags/{ADDRESS_TAG}", LEFT_OUT)
 """The files of tags that are not the job's own; their lines unite."""
 
 

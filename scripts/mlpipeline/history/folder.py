@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from mlpipeline.core.edits import Content, blob_id
+from mlpipeline.core.edits import Content, Readable, Result, blob_id
 from mlpipeline.core.errors import InputError
 from mlpipeline.core.filenames import fault
 from mlpipeline.core.files import open_regular
@@ -147,6 +147,15 @@ class FolderTree:
             if path in self.paths:
                 with suppress(OSError), open_regular(self.paths[path]) as file:
                     found[path] = file.read()
+        return found
+
+    def stream(self, paths: Iterable[str], use: Callable[[Readable], Result]) -> Mapping[str, Result]:
+        """Give what `use` makes of each of those of `paths` that exist."""
+        found: dict[str, Result] = {}
+        for path in paths:
+            if path in self.paths:
+                with open(self.paths[path], "rb") as file:  # noqa: PTH123 - as above
+                    found[path] = use(file)
         return found
 
     def blob_id(self, content: Content) -> str:

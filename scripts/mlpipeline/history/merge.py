@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from mlpipeline.core.documents import readable_yaml
 from mlpipeline.core.edits import Content, Delete, Edit, Tree, Write, differs
 from mlpipeline.core.files import read_again
-from mlpipeline.core.records import NOTES, Incoming, Kind, Record
-from mlpipeline.history import experiments, registered_models
-from mlpipeline.history.metrics import metric_lines, sound_metric
+from mlpipeline.core.records import LEFT_OUT, NOTES, Incoming, Kind, Record
+from mlpipeline.history import experiments, large_metrics, registered_models
+from mlpipeline.history.large_metrics import in_memory
+from mlpipeline.history.metrics import thinned, thinned_note, united_notes
 from mlpipeline.history.overlay import Overlay
 from mlpipeline.history.paths import METADATA, RecordFile, metadata_folder, parse
 from mlpipeline.history.stored import is_deleted, is_portable, placeholders, record_files
@@ -100,13 +101,26 @@ def _record_edits(existing: Tree, record: Record, stored: Mapping[str, Content])
     if described not in existing.files:
         yield from (Write(path=path, content=stored[path]) for path in changed)
         return
-    united = (path for path in changed if path in existing.files and (_is_metric(path) or path.endswith(NOTES)))
-    old = existing.read([described, *united])
+    folder = described.rpartition("/")[0]
+    notes = f"{folder}/{LEFT_OUT}"
+    united = [path for path in changed if path in existing.files and (_is_metric(path) or path.endswith(NOTES))]
+    asked = [described, notes, *united] if changed else [described]
+    old = existing.stream(dict.fromkeys(path for path in asked if path in existing.files), in_memory)
     newer = _newness(record, stored[described]) > _newness(record, old[described])
+    noted = [content for content in (old.get(notes), stored.get(notes)) if isinstance(content, bytes)]
+    known = thinned(united_notes(*noted))
     for path in changed:
-        content = _united(record, path, old.get(path), stored[path], newer=newer, exists=path in existing.files)
-        if content is not None and differs(existing, path, content):
+        content: Content | None
+        if path in old and _is_metric(path):
+            inner = path.removeprefix(f"{folder}/")
+            content, one_in = _united_metric(record.kind, old[path], stored[path], one_in=known.get(inner, 1))
+            noted += [thinned_note(inner, one_in).encode(errors="surrogateescape")] if one_in > 1 else []
+        else:
+            content = _united(path, old.get(path), stored[path], newer=newer, exists=path in existing.files)
+        if content is not None and path != notes and differs(existing, path, content):
             yield Write(path=path, content=content)
+    if noted and differs(existing, notes, united_notes(*noted)):
+        yield Write(path=notes, content=united_notes(*noted))
 
 
 def _placeholders(
@@ -140,19 +154,23 @@ def _possible(record: Record, place: str) -> Mapping[str, Edit]:
     return placeholders(metadata_folder(record, place), metrics=False, params=False)
 
 
-def _united(record: Record, path: str, old: bytes | None, new: Content, *, newer: bool, exists: bool) -> Content | None:
+def _united(path: str, old: Content | None, new: Content, *, newer: bool, exists: bool) -> Content | None:
     """What a file of a record known to the branch becomes; `None` to leave it."""
     if not exists:
         return new
-    if _is_metric(path) and old is not None and isinstance(new, bytes):
-        try:
-            return metric_lines(sound_metric(old, of=record.kind).data, new)
-        except ValueError:
-            # What MLflow cannot read was committed by hand, and blanks the whole experiment.
-            return new
-    if path.endswith(NOTES) and old is not None and isinstance(new, bytes):
-        return b"\n".join(sorted({*old.splitlines(), *new.splitlines()}))
+    if path.endswith(NOTES) and isinstance(old, bytes) and isinstance(new, bytes):
+        return united_notes(old, new)
     return new if newer else None
+
+
+def _united_metric(kind: Kind, old: Content, new: Content, *, one_in: int) -> tuple[Content, int]:
+    """What a metric known to the branch becomes, and one line in how many of it is kept."""
+    try:
+        found = large_metrics.united(old, new, of=kind, one_in=one_in)
+    except ValueError:
+        # What MLflow cannot read was committed by hand, and blanks the whole experiment.
+        return new, one_in
+    return found.content, found.one_in
 
 
 def _is_metric(path: str) -> bool:

@@ -1,8 +1,14 @@
-"""Read, repair and unite the lines of a metric's file; pure."""
+"""Read, repair and unite the lines of a metric's file; pure. Those too large for memory are in `large_metrics`."""
 
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from mlpipeline.core.edits import Readable
 from mlpipeline.core.records import Kind
+
+CHUNK = 1 << 20
+"""Bytes of a metric's file that are in memory at a time; a line is no longer."""
 
 
 def metric_lines(*files: bytes) -> bytes:
@@ -12,6 +18,23 @@ def metric_lines(*files: bytes) -> bytes:
     """
     lines = {b" ".join(line.split()) for file in files for line in file.splitlines() if line.strip()}
     return b"".join(line + b"\n" for line in sorted(lines, key=_line_order))
+
+
+def lines_of(content: Readable) -> Iterator[bytes]:
+    """Yield the lines of a metric's file.
+
+    Raises:
+        ValueError: a line is longer than any of MLflow's.
+    """
+    rest = b""
+    while chunk := content.read(CHUNK):
+        end = chunk.rfind(b"\n") + 1
+        if not end and len(rest) + len(chunk) > CHUNK:
+            raise ValueError(f"a line of more than {CHUNK} bytes")
+        if end:
+            yield from (rest + chunk[:end]).splitlines()
+        rest = chunk[end:] if end else rest + chunk
+    yield from rest.splitlines()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,25 +48,62 @@ class Repaired:
 def sound_metric(data: bytes, *, of: Kind) -> Repaired:
     """Repair a metric's file so that MLflow can read it.
 
-    MLflow writes the name of a dataset behind the step even if the name holds spaces, and then cannot read its own
-    line. Time, value and step are certain in such a line and are kept; an empty file held no value.
-
     Raises:
         ValueError: a line holds no time and value; the message quotes it.
     """
-    own = 4 if of is Kind.LOGGED_MODEL else 3
-    kept: list[bytes] = []
-    cut = False
-    for line in data.splitlines():
-        fields = line.split()
-        whole = len(fields) in (own, own + 2) or (of is Kind.RUN and len(fields) == 2)
-        cut |= bool(fields) and not whole
-        kept += [b" ".join(fields if whole else fields[:own])] if fields else []
-    sound = b"".join(line + b"\n" for line in kept)
-    if not kept:
-        return Repaired(data=b"", lost="an empty metric was dropped")
-    metric_points(sound, of=of)
-    return Repaired(data=sound, lost="the dataset's name was cut off lines that MLflow cannot read" if cut else "")
+    repair = Repair(of=of)
+    sound = b"".join(line + b"\n" for _, _, line in repair.keys(data.splitlines()))
+    return Repaired(data=sound, lost=repair.lost(is_empty=not sound))
+
+
+Key = tuple[int, int, bytes]
+"""A line with its time and step before it: the order of lines in a stored file."""
+
+
+@dataclass(kw_only=True)
+class Repair:
+    """Repairs lines one by one.
+
+    MLflow writes the name of a dataset behind the step even if the name holds spaces, and then cannot read its own
+    line. Time, value and step are certain in such a line and are kept; an empty file held no value.
+
+    Attributes:
+        of: what the metric belongs to.
+        cut: whether a line was cut.
+    """
+
+    of: Kind
+    cut: bool = False
+
+    def keys(self, lines: Iterable[bytes]) -> Iterator[Key]:
+        """Yield the lines, without blank ones, in a form that MLflow can read.
+
+        Raises:
+            ValueError: a line holds no time and value; the message quotes it.
+        """
+        own = 4 if self.of is Kind.LOGGED_MODEL else 3
+        sound = (own, own + 2) if self.of is Kind.LOGGED_MODEL else (2, own, own + 2)
+        for line in lines:
+            fields = line.split()
+            if len(fields) not in sound:
+                if not fields:
+                    continue
+                self.cut = True
+                fields = fields[:own]
+            try:
+                step = int(fields[2]) if fields[2:] else 0
+                if own == 4 and not fields[3:]:
+                    raise ValueError("no run")  # noqa: TRY301 - joins the errors of int() and float()
+                float(fields[1])
+                yield int(fields[0]), step, b" ".join(fields)
+            except (ValueError, IndexError) as error:
+                raise ValueError(_quoted(line)) from error
+
+    def lost(self, *, is_empty: bool) -> str:
+        """Say what could not be kept; empty where all was."""
+        if is_empty:
+            return "an empty metric was dropped"
+        return "the dataset's name was cut off lines that MLflow cannot read" if self.cut else ""
 
 
 Point = tuple[int, int, float]
@@ -58,21 +118,66 @@ def metric_points(data: bytes, *, of: Kind = Kind.RUN) -> list[Point]:
     Raises:
         ValueError: a line is none of these; the message quotes it.
     """
-    points: list[Point] = []
-    for line in data.splitlines():
+    return list(points_of(data.splitlines(), of=of))
+
+
+def points_of(lines: Iterable[bytes], *, of: Kind = Kind.RUN) -> Iterator[Point]:
+    """Parse lines one by one, as `metric_points` does.
+
+    Raises:
+        ValueError: a line is no point; the message quotes it.
+    """
+    for line in lines:
         fields = line.split()
         try:
             if of is Kind.LOGGED_MODEL:
                 del fields[3]
             if len(fields) not in (2, 3, 5):
                 raise ValueError(len(fields))  # noqa: TRY301 - joins the errors of int() and float()
-            points.append((int(fields[2]) if fields[2:] else 0, int(fields[0]), float(fields[1])))
+            yield int(fields[2]) if fields[2:] else 0, int(fields[0]), float(fields[1])
         except (ValueError, IndexError) as error:
-            raise ValueError(f"the line {line[:80].decode(errors='replace')!r}") from error
-    return points
+            raise ValueError(_quoted(line)) from error
+
+
+def thinned_note(path: str, one_in: int) -> str:
+    """Say, for the tag that lists what was left out, that a metric's file holds one line in so many."""
+    return f"{path} (all but one line in {one_in})"
+
+
+_NOTE = re.compile(rb"(metrics/.+) \(all but one line in ([1-9]\d{0,9})\)")
+
+
+def thinned(notes: bytes) -> dict[str, int]:
+    """Read which metrics were thinned, and to one line in how many, by path."""
+    found: dict[str, int] = {}
+    for match in filter(None, map(_NOTE.fullmatch, notes.splitlines())):
+        path = match[1].decode(errors="surrogateescape")
+        found[path] = max(int(match[2]), found.get(path, 1))
+    return found
+
+
+def united_notes(*notes: bytes) -> bytes:
+    """Unite the lines of tags that are not the job's own; of what they say of one metric, the last word stands."""
+    lines = {line for each in notes for line in each.splitlines() if not _NOTE.fullmatch(line)}
+    last: dict[str, int] = {}
+    for each in notes:
+        for path, one_in in thinned(each).items():
+            last[path] = max(one_in, last.get(path, 1))
+    lines |= {thinned_note(path, one_in).encode(errors="surrogateescape") for path, one_in in last.items()}
+    return b"\n".join(sorted(lines))
+
+
+def _quoted(line: bytes) -> str:
+    return f"the line {line[:80].decode(errors='replace')!r}"
 
 
 def _line_order(line: bytes) -> tuple[int, int, bytes]:
     fields = line.split()
-    numbers = [int(field) if field.lstrip(b"-").isdigit() else 0 for field in (fields[0], *fields[2:3])]
-    return numbers[0], numbers[1] if len(numbers) > 1 else 0, line
+    return _number(fields[0]), _number(fields[2]) if fields[2:] else 0, line
+
+
+def _number(field: bytes) -> int:
+    try:
+        return int(field)
+    except ValueError:
+        return 0

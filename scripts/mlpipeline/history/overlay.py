@@ -1,9 +1,9 @@
 """A tree with edits on top, read without being written; reads no file but those that edits name."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from mlpipeline.core.edits import Content, Copy, Delete, Edit, Link, Tree, Write
+from mlpipeline.core.edits import Content, Copy, Delete, Edit, Link, Readable, Result, Tree, Write, streamed
 from mlpipeline.core.files import read_again
 
 
@@ -34,13 +34,27 @@ class Overlay:
 
     def read(self, paths: Iterable[str]) -> Mapping[str, bytes]:
         """The bytes of those of `paths` that exist."""
-        wanted = [path for path in paths if path in self._files]
-        written = {path: self._written[path] for path in wanted if path in self._written}
-        origins = {path: self._copied.get(path, path) for path in wanted if path not in written}
+        written, origins = self._parted(paths)
         below = self._base.read(origins.values())
         return {path: _bytes(content) for path, content in written.items()} | {
             path: below[origin] for path, origin in origins.items()
         }
+
+    def stream(self, paths: Iterable[str], use: Callable[[Readable], Result]) -> Mapping[str, Result]:
+        """What `use` makes of each of those of `paths` that exist."""
+        written, origins = self._parted(paths)
+        below = self._base.stream(origins.values(), use)
+        found = {path: below[origin] for path, origin in origins.items()}
+        for path, content in written.items():
+            with streamed(content) as file:
+                found[path] = use(file)
+        return found
+
+    def _parted(self, paths: Iterable[str]) -> tuple[dict[str, Content], dict[str, str]]:
+        """Part those of `paths` that exist: the content of those written, the path in the base of others."""
+        wanted = [path for path in paths if path in self._files]
+        written = {path: self._written[path] for path in wanted if path in self._written}
+        return written, {path: self._copied.get(path, path) for path in wanted if path not in written}
 
     def blob_id(self, content: Content) -> str:
         """The object id that Git would give to `content`."""

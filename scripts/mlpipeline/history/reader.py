@@ -1,16 +1,17 @@
 """Read the runs of a history, as a branch holds it, far enough to choose among them."""
 
+import io
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from mlpipeline.core.documents import readable_yaml
-from mlpipeline.core.edits import Tree
+from mlpipeline.core.edits import Readable, Tree
 from mlpipeline.core.ranking import Rule, RunSummary
 from mlpipeline.core.records import MODEL_READY, RUN_STATUS, Kind
 from mlpipeline.history import algorithms
-from mlpipeline.history.metrics import metric_points
+from mlpipeline.history.metrics import lines_of, points_of
 from mlpipeline.history.paths import (
     ARTIFACTS,
     DESCRIPTION,
@@ -90,8 +91,10 @@ def run_summaries(tree: Tree, rule: Rule) -> list[RunSummary]:
     names = {experiment.place: experiment.name for experiment in _experiments(tree, index)}
     runs = index.runs
     models = _model_places(tree, index)
-    wanted = [f"{folder}/{name}" for folder in runs.values() for name in (f"metrics/{rule.metric}", *_ALGORITHM_KEYS)]
+    wanted = [f"{folder}/{name}" for folder in runs.values() for name in _ALGORITHM_KEYS]
     described = [f"{folder}/meta.yaml" for folder in runs.values()]
+    ranked = [f"{folder}/metrics/{rule.metric}" for folder in runs.values()]
+    values = tree.stream((path for path in ranked if path in tree.files), latest_value_of)
     data = tree.read([*described, *(path for path in wanted if path in tree.files)])
     metas = {run_id: readable_yaml(data.get(f"{folder}/meta.yaml", b"")) for run_id, folder in runs.items()}
     algorithm = {run_id: _stated_algorithm(folder, data) for run_id, folder in runs.items()}
@@ -106,7 +109,8 @@ def run_summaries(tree: Tree, rule: Rule) -> list[RunSummary]:
             folder,
             names=names,
             meta=metas[run_id],
-            metric=data.get(f"{folder}/metrics/{rule.metric}"),
+            value=values.get(f"{folder}/metrics/{rule.metric}"),
+            malformed=f"{folder}/metrics/{rule.metric}" in values and values[f"{folder}/metrics/{rule.metric}"] is None,
             model=models.get(run_id),
             algorithm=named[algorithm[run_id]],
         )
@@ -118,17 +122,19 @@ def run_data(tree: Tree, run: RunSummary) -> RunData:
     """Read the params, tags and latest metrics of one run."""
     folder = f"{run.folder}/"
     paths = [path for path in tree.files if path.startswith(folder)]
+    ranked = [path for path in paths if path.startswith(f"{folder}metrics/") and not path.endswith("/.keep")]
+    latest = {
+        path.removeprefix(f"{folder}metrics/"): each for path, each in tree.stream(ranked, latest_value_of).items()
+    }
     texts: dict[str, dict[str, bytes]] = defaultdict(dict)
-    for path, data in tree.read(paths).items():
+    for path, data in tree.read(path for path in paths if not path.startswith(f"{folder}metrics/")).items():
         kind, _, name = path.removeprefix(folder).partition("/")
         if name and not name.endswith("/.keep") and name != ".keep":
             texts[kind][name] = data
     return RunData(
         params={name: _text(data) for name, data in sorted(texts["params"].items())},
         tags={name: _text(data) for name, data in sorted(texts["tags"].items())},
-        metrics={
-            name: value for name, data in sorted(texts["metrics"].items()) if (value := latest_value(data)) is not None
-        },
+        metrics={name: value for name, value in sorted(latest.items()) if value is not None},
     )
 
 
@@ -138,11 +144,16 @@ def latest_value(data: bytes) -> float | None:
     Returns:
         `None` where a line cannot be read: MLflow then refuses the whole file.
     """
+    return latest_value_of(io.BytesIO(data))
+
+
+def latest_value_of(content: Readable) -> float | None:
+    """Compute the latest value of a metric's file of any size, as `latest_value` does."""
     try:
-        points = metric_points(data)
+        latest = max(points_of(lines_of(content)), default=None)
     except ValueError:
         return None
-    return max(points)[2] if points else None
+    return latest[2] if latest else None
 
 
 def counts(tree: Tree) -> dict[str, int]:
@@ -172,12 +183,12 @@ def _run_summary(
     *,
     names: Mapping[str, str],
     meta: Mapping[str, object],
-    metric: bytes | None,
+    value: float | None,
+    malformed: bool,
     model: "_Model | None",
     algorithm: str,
 ) -> RunSummary:
     place = folder.removeprefix(f"{METADATA}/").rpartition("/")[0]
-    value = None if metric is None else latest_value(metric)
     return RunSummary(
         run_id=run_id,
         run_name=_label(meta.get("run_name")),
@@ -190,7 +201,7 @@ def _run_summary(
         start_time=_number(meta.get("start_time")),
         end_time=_number(meta.get("end_time")),
         value=value,
-        malformed=metric is not None and value is None,
+        malformed=malformed,
         model=model.path if model else None,
         unreadable=not meta,
         by_hand=not is_portable(meta),

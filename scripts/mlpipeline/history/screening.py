@@ -14,7 +14,7 @@ from mlpipeline.core.credentials import holds_password, without_passwords
 from mlpipeline.core.edits import Content
 from mlpipeline.core.filenames import escaped, fault, is_unfit_for_windows
 from mlpipeline.core.records import (
-    LEFT_OUT_TAG,
+    LEFT_OUT,
     PROMOTED_TAG,
     Experiment,
     Incoming,
@@ -155,13 +155,17 @@ class _Check:
         """List in a tag what was left out of a record."""
         if record.id not in self.left_out:
             return record
+        known = record.files.get(LEFT_OUT, b"")
+        noted = known.decode(errors="surrogateescape").splitlines() if isinstance(known, bytes) else ()
         lines: list[str] = []
-        for path in sorted(self.left_out[record.id]):
+        for path in sorted({*self.left_out[record.id], *noted}):
             if sum(map(len, lines)) + len(path) > _OWN_CHARACTERS:
                 lines.append("...")
                 break
             lines.append(path)
-        return replace(record, files={**record.files, f"tags/{LEFT_OUT_TAG}": "\n".join(sorted(lines)).encode()})
+        return replace(
+            record, files={**record.files, LEFT_OUT: "\n".join(sorted(lines)).encode(errors="surrogateescape")}
+        )
 
     def has_id(self, record: Record) -> bool:
         """Refuse a record whose id no folder can have."""

@@ -1,8 +1,9 @@
 """The history's part of one commit, read from git."""
 
+import io
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
@@ -11,7 +12,7 @@ from typing import IO, NamedTuple, cast
 
 import git
 
-from mlpipeline.core.edits import Content, blob_id
+from mlpipeline.core.edits import Content, Readable, Result, blob_id
 from mlpipeline.core.filenames import fault
 from mlpipeline.history.paths import ARTIFACTS, INFO, METADATA, MODELS, unsafe
 from mlpipeline.history.stored import PLACEHOLDER_TARGETS, is_placeholder
@@ -162,6 +163,20 @@ class GitTree:
         """The bytes of those of `paths` that exist."""
         return self._contents({path: self.files[path] for path in paths if path in self.files})
 
+    def stream(self, paths: Iterable[str], use: Callable[[Readable], Result]) -> Mapping[str, Result]:
+        """What `use` makes of each of those of `paths` that exist; it may raise nothing."""
+        ids = {path: self.files[path] for path in paths if path in self.files}
+        if not ids:
+            return {}
+        unique = sorted(set(ids.values()))
+        with tempfile.TemporaryFile() as asked:
+            asked.write("".join(f"{each}\n" for each in unique).encode())
+            asked.seek(0)
+            process = self.repo.git.cat_file("--batch", istream=asked, as_process=True)
+            results = {identifier: _scanned(process.stdout, use) for identifier in unique}
+            process.wait()
+        return {path: results[identifier] for path, identifier in ids.items()}
+
     def _entries(self, folder: str) -> Iterator["_Entry"]:
         """What a folder, with a `/` at its end or empty for the top, holds itself."""
         paths = ("--", folder) if folder else ()
@@ -277,6 +292,29 @@ def _depth(path: str) -> int:
 def _folders_of(root: str) -> Iterator[str]:
     """The folders on the way to a root, each with a `/` at its end, and the root itself; none for the top."""
     yield from (root[: at + 1] for at, character in enumerate(root) if character == "/")
+
+
+def _scanned(answers: IO[bytes], use: Callable[[Readable], Result]) -> Result:
+    """What `use` makes of the next content in the output of `git cat-file --batch`."""
+    size = int(answers.readline().split()[2])
+    content = io.BytesIO(answers.read(size)) if size <= CHUNK else _Part(answers, size)
+    result = use(content)
+    while content.read(CHUNK):
+        pass
+    answers.read(1)  # the line break behind it
+    return result
+
+
+class _Part:
+    """The next bytes of a stream, so many of them."""
+
+    def __init__(self, stream: IO[bytes], size: int) -> None:
+        self._stream, self._left = stream, size
+
+    def read(self, size: int, /) -> bytes:
+        data = self._stream.read(min(size, self._left))
+        self._left -= len(data)
+        return data
 
 
 def _batch(answer: bytes) -> Iterator[bytes]:

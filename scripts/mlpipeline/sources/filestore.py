@@ -1,4 +1,4 @@
-"""Read an MLflow file store on disk. Writes nothing, never follows a link, imports no MLflow.
+"""Read an MLflow file store on disk. Writes temporary files alone, never follows a link, imports no MLflow.
 
 Layout and defaults as in `mlflow/store/tracking/file_store.py` and `mlflow/store/model_registry/file_store.py` of
 MLflow 3.17, and in the stores of MLflow 1 and 2 that it still reads. What can be repaired with certainty is repaired
@@ -16,9 +16,9 @@ from pathlib import Path
 from mlpipeline.core.documents import LARGEST, load_yaml
 from mlpipeline.core.edits import Content
 from mlpipeline.core.errors import InputError
-from mlpipeline.core.files import UnfitFileError, megabytes, read_regular
+from mlpipeline.core.files import UnfitFileError, megabytes, open_regular, read_regular
 from mlpipeline.core.records import Experiment, Incoming, Kind, ModelVersion, Record, Refusal, RegisteredModel
-from mlpipeline.history.metrics import sound_metric
+from mlpipeline.history.large_metrics import stored_metric
 from mlpipeline.history.paths import (
     CONTENTS,
     DESCRIPTIONS,
@@ -39,6 +39,7 @@ from mlpipeline.sources.artifacts import NOWHERE, Finder, Lost, Surroundings
 from mlpipeline.sources.descriptions import LONGEST_NAME, faults
 from mlpipeline.sources.foreign import is_backup, is_foreign
 from mlpipeline.sources.known import NOTHING, Known
+from mlpipeline.sources.metric_files import MetricFiles
 
 _OWN_ID = {Kind.RUN: ("run_id", "run_uuid"), Kind.LOGGED_MODEL: ("model_id",), Kind.TRACE: ("trace_id", "request_id")}
 """The keys under which a record's description names itself, newest first."""
@@ -54,8 +55,6 @@ MOST_FILES = 1_000_000
 
 LARGEST_STORE = 512 * 1024 * 1024
 """Bytes of params, tags and whatever else of a store is held in memory; ten thousand runs have some ten megabytes."""
-
-_LARGEST_METRIC = 1024 * 1024 * 1024
 
 
 def read(store: Path, known: Known = NOTHING, *, around: Surroundings = NOWHERE, elsewhere: bool = True) -> Incoming:
@@ -284,7 +283,9 @@ class _Reader:
         if unread := next((each for each in found.lost if each.unread), None):
             raise _UnreadError(f"its {unread.path} {unread.reason}", unread.remedy)
         self._refuse_all(found.lost)
-        small = self._sound(kind, folder, self._contents(found.files))
+        metrics = {path: file for path, file in found.files.items() if path.startswith("metrics/")}
+        others = self._contents({path: file for path, file in found.files.items() if path not in metrics})
+        small = self._with_metrics(kind, folder, others, metrics)
         location = _location(kind, meta, small)
         logged = self.finder.of_record(kind, folder.name, location=location, metadata=folder)
         self._refuse_all(logged.lost)
@@ -308,22 +309,24 @@ class _Reader:
         is_here = artifacts.parts_of(location)[-3:] == own
         return self.absences.note(kind, folder.name, location=location, meta=meta, files=files, is_here=is_here)
 
-    def _sound(self, kind: Kind, folder: Path, files: Mapping[str, Content]) -> dict[str, Content]:
-        """Repair the metrics among a record's small files."""
-        sound: dict[str, Content] = {}
-        for path, content in files.items():
-            if not path.startswith("metrics/") or not isinstance(content, bytes):
-                sound[path] = content
-                continue
+    def _with_metrics(
+        self, kind: Kind, folder: Path, files: Mapping[str, Content], metrics: Mapping[str, Path]
+    ) -> dict[str, Content]:
+        """Read and repair a record's metrics, and add them to its other small files."""
+        sound = MetricFiles()
+        for path, file in metrics.items():
             try:
-                repaired = sound_metric(content, of=kind)
+                with open_regular(file) as content:
+                    sound.add(path, stored_metric(content, of=kind))
             except ValueError as error:
                 raise _MalformedError(f"{path} holds {error}, which makes MLflow fail its whole experiment") from error
-            if repaired.lost:
-                self._warn(folder / path, f"{repaired.lost}, or MLflow would fail the whole experiment")
-            if repaired.data:
-                sound[path] = repaired.data
-        return sound
+            except OSError as error:
+                lost = artifacts.unreadable(file, path, error)
+                raise _UnreadError(f"its {path} {lost.reason}", lost.remedy) from error
+        self._take(len(metrics), sum(len(content) for content in sound.files.values() if isinstance(content, bytes)))
+        for path, what in sound.warnings:
+            self._warn(folder / path, what)
+        return sound.noted(files)
 
     def _versions(self, folder: Path) -> tuple[ModelVersion, ...]:
         versions: list[ModelVersion] = []
@@ -404,7 +407,7 @@ class _Reader:
         """Read small files."""
         contents: dict[str, bytes] = {}
         for path, file in files.items():
-            data = read_regular(file, largest=_LARGEST_METRIC if path.startswith("metrics/") else LARGEST)
+            data = read_regular(file, largest=LARGEST)
             self._take(1, len(data))
             contents[path] = data
         return contents
