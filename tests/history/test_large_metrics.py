@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mlpipeline.core.edits import Content
 from mlpipeline.core.records import LEFT_OUT, Experiment, Incoming, Kind, Record
 from mlpipeline.history import large_metrics
-from mlpipeline.history.large_metrics import Stored, stored_lines, stored_metric, united
+from mlpipeline.history.large_metrics import Growing, Stored, stored_metric, united
 from mlpipeline.history.merge import merge
 from mlpipeline.history.metrics import metric_lines, metric_points, thinned, thinned_note, united_notes
 from mlpipeline.history.reader import latest_value
@@ -138,8 +138,11 @@ def test_the_latest_value_is_that_of_all_lines(lines: list[bytes]) -> None:
 
 def test_lines_of_a_database_are_stored_as_those_of_a_file() -> None:
     lines = [b"%d 1.5 %d" % (step, step) for step in range(POINTS)]
-    assert bytes_of(stored_lines(iter(lines)).content) == bytes_of(stored(text(lines)).content)
-    assert stored_lines(iter(lines[:2])).content == text(lines[:2])
+    for some in (lines, lines[:2], []):
+        growing = Growing()
+        for each in some:
+            growing.add(each + b"\n")
+        assert bytes_of(growing.stored(of=Kind.RUN).content) == bytes_of(stored(text(some)).content)
 
 
 def test_jobs_that_thinned_differently_give_the_same_tree_in_any_order() -> None:

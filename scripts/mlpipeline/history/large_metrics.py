@@ -84,17 +84,38 @@ def stored_metric(content: Readable, *, of: Kind) -> Stored:
     )
 
 
-def stored_lines(lines: Iterable[bytes]) -> Stored:
-    """Sort the lines of a metric that are sound, of any number."""
-    remaining = iter(lines)
-    head: list[bytes] = []
-    size = 0
-    for line in remaining:
-        head.append(line)
-        size += len(line) + 1
-        if size > LARGE:
-            return _stored(_keys(_chained(head, remaining)), 1)
-    return Stored(content=b"".join(line + b"\n" for line in head))
+class Growing:
+    """A metric whose lines come one by one, in any order."""
+
+    def __init__(self) -> None:
+        self._lines = bytearray()
+        self._path: Path | None = None
+
+    def add(self, line: bytes) -> None:
+        """Add a line with its line break."""
+        self._lines += line
+        if len(self._lines) > LARGE:
+            self._put_away()
+
+    def stored(self, *, of: Kind) -> Stored:
+        """Repair and sort what has come.
+
+        Raises:
+            ValueError: a line holds no time and value; the message quotes it.
+        """
+        if self._path is None:
+            return stored_metric(io.BytesIO(self._lines), of=of)
+        self._put_away()
+        with self._path.open("rb") as file:
+            found = stored_metric(file, of=of)
+        self._path.unlink()
+        return found
+
+    def _put_away(self) -> None:
+        self._path = self._path or _temporary()
+        with self._path.open("ab") as file:
+            file.write(self._lines)
+        self._lines.clear()
 
 
 def united(old: Content, new: Content, *, of: Kind, one_in: int) -> Stored:
@@ -320,12 +341,6 @@ class _Joined:
 
     def read(self, size: int, /) -> bytes:
         return self._head.read(size) or self._rest.read(size)
-
-
-def _chained(head: list[bytes], rest: Iterator[bytes]) -> Iterator[bytes]:
-    yield from head
-    head.clear()
-    yield from rest
 
 
 def _keys(lines: Iterable[bytes]) -> Iterator[Key]:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping
 
 from mlpipeline.core.documents import dump_yaml
+from mlpipeline.core.edits import Content
 from mlpipeline.core.filenames import fault
 from mlpipeline.core.records import RUN_STATUS
 
@@ -100,14 +101,14 @@ def registered_model_meta(
     }
 
 
-def plain_files(files: Mapping[str, bytes]) -> tuple[dict[str, bytes], dict[str, str]]:
+def plain_files(files: Mapping[str, Content]) -> tuple[dict[str, Content], dict[str, str]]:
     """Part files whose paths a folder can hold from the others.
 
     Returns:
         The files; and for each other path the reason, as the rest of a sentence.
     """
     folders = {path[: match.start()] for path in files for match in re.finditer("/", path)}
-    kept: dict[str, bytes] = {}
+    kept: dict[str, Content] = {}
     refused: dict[str, str] = {}
     for path, content in files.items():
         if fault(path) or "\\" in path:

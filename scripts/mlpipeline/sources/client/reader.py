@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from mlpipeline.core.documents import dump_yaml
+from mlpipeline.core.edits import Content
 from mlpipeline.core.filenames import fault
 from mlpipeline.core.records import (
     MODEL_PENDING,
@@ -342,7 +343,7 @@ class _Reader:
                 files[f"metrics/{key}"] = repaired.data
         return files
 
-    def _fit(self, where: str, files: Mapping[str, bytes], experiment: str) -> dict[str, bytes]:
+    def _fit(self, where: str, files: Mapping[str, Content], experiment: str) -> dict[str, Content]:
         """Those of `files` that a folder can hold; the others are refused by name."""
         kept, refused = shapes.plain_files(files)
         for path, reason in refused.items():

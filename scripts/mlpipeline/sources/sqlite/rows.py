@@ -3,15 +3,20 @@
 import json
 import re
 import sqlite3
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from mlpipeline.core.edits import Content
 from mlpipeline.core.filenames import fault
+from mlpipeline.core.records import Kind
+from mlpipeline.history.large_metrics import Growing
 from mlpipeline.history.stored import ARTIFACT_TAG
 from mlpipeline.sources import shapes
+from mlpipeline.sources.limits import MOST_FILES, Budget
+from mlpipeline.sources.metric_files import MetricFiles
 from mlpipeline.sources.sqlite.schema import WORKSPACE
 
 _LOGGED_MODEL_URI = re.compile(r"models:/(m-\w+)")
@@ -35,13 +40,31 @@ class MalformedError(Exception):
     """A row that has no form in the file store; the message says why."""
 
 
+class Metric(Growing):
+    """A metric that grows; `fault` says what is wrong with it."""
+
+    fault = ""
+
+
+Points = Mapping[str, Metric]
+"""The metrics of a record by name."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Described:
-    """A record but for its artifacts on disk: its description, its small files, and where its artifacts lie."""
+    """A record but for its artifacts on disk.
+
+    Attributes:
+        meta: its description.
+        files: its small files.
+        location: where its artifacts lie.
+        warnings: what was not kept of its files, with their paths.
+    """
 
     meta: Mapping[str, object]
-    files: Small
+    files: Mapping[str, Content]
     location: str
+    warnings: Sequence[tuple[str, str]] = ()
 
 
 EXPERIMENT = (
@@ -98,7 +121,7 @@ def experiment_meta(row: sqlite3.Row, name: str) -> dict[str, object]:
     }
 
 
-def run_description(row: sqlite3.Row, small: Small, points: Mapping[str, list[sqlite3.Row]]) -> Described:
+def run_description(row: sqlite3.Row, small: Small, points: Points) -> Described:
     """Describe a run."""
     location = text_of(row["artifact_uri"])
     deleted = {} if row["deleted_time"] is None else {"deleted_time": _time(row["deleted_time"])}
@@ -114,16 +137,18 @@ def run_description(row: sqlite3.Row, small: Small, points: Mapping[str, list[sq
         end_time=_time(row["end_time"]),
         user_id=text_of(row["user_id"]),
     )
-    metrics = {f"metrics/{name}": _lines(_run_line, rows, name) for name, rows in points.items()}
-    return Described(meta={**meta, **deleted}, files={**metrics, **small}, location=location)
+    metrics = _metric_files(points, Kind.RUN)
+    files = metrics.noted(small)
+    return Described(meta={**meta, **deleted}, files=files, location=location, warnings=metrics.warnings)
 
 
-def _run_line(row: sqlite3.Row) -> str:
+def run_line(row: sqlite3.Row) -> str:
+    """Write a point of a run's metric as a line."""
     _, _, timestamp, value, is_nan, step = row
     return f"{whole(timestamp)} {'nan' if is_nan else _number(value)} {whole(step or 0)}\n"
 
 
-def logged_model_description(row: sqlite3.Row, small: Small, points: Mapping[str, list[sqlite3.Row]]) -> Described:
+def logged_model_description(row: sqlite3.Row, small: Small, points: Points) -> Described:
     """Describe a logged model."""
     location = text_of(row["artifact_location"])
     deleted = {"lifecycle_stage": "deleted"} if _lifecycle(row) == "deleted" else {}
@@ -140,11 +165,12 @@ def logged_model_description(row: sqlite3.Row, small: Small, points: Mapping[str
         "status": whole(row["status"]),
         "status_message": _text_or_none(row["status_message"]),
     }
-    metrics = {f"metrics/{name}": _lines(_model_line, rows, name) for name, rows in points.items()}
-    return Described(meta=meta, files={**metrics, **small}, location=location)
+    metrics = _metric_files(points, Kind.LOGGED_MODEL)
+    return Described(meta=meta, files=metrics.noted(small), location=location, warnings=metrics.warnings)
 
 
-def _model_line(row: sqlite3.Row) -> str:
+def model_line(row: sqlite3.Row) -> str:
+    """Write a point of a logged model's metric as a line."""
     _, _, timestamp, value, step, run_id, dataset, digest = row
     fields = [str(whole(timestamp)), _number(value), str(whole(step)), text_of(run_id)]
     described = f"{text_of(dataset)} {text_of(digest)}".split()
@@ -289,27 +315,81 @@ def dataset_id(row: sqlite3.Row) -> str:
     return shapes.dataset_id(text_of(row["name"]), text_of(row["digest"]))
 
 
-def small_files(rows: Iterable[Iterable[Any]], folder: str) -> dict[object, dict[str, bytes]]:
+class SmallFiles:
+    """Small files by what they belong to.
+
+    Attributes:
+        folder: where they lie in it.
+        files: by owner and path.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self.files: dict[object, dict[str, bytes]] = defaultdict(dict)
+        self._crowded: Counter[object] = Counter()
+
+    def add(self, owner: object, path: str, data: bytes, budget: Budget) -> None:
+        """Take a file in, unless its owner has too many.
+
+        Raises:
+            TooMuchError: memory does not hold it.
+        """
+        if owner in self._crowded:
+            self._crowded[owner] += 1
+            return
+        budget.take(len(path) + len(data))
+        files = self.files[owner]
+        files[path] = data
+        if len(files) > MOST_FILES:
+            self._crowded[owner] = len(files)
+            files.clear()
+
+    def __getitem__(self, owner: object) -> dict[str, bytes]:
+        """Give the files of an owner.
+
+        Raises:
+            MalformedError: it has too many.
+        """
+        if count := self._crowded.get(owner, 0):
+            raise MalformedError(f"it has {count:,} {self.folder}, and a history takes {MOST_FILES:,} at the most")
+        return self.files.get(owner, {})
+
+
+def small_files(rows: Iterable[Iterable[Any]], folder: str, budget: Budget) -> SmallFiles:
     """Small files by what they belong to, from rows of owner, name and value."""
-    found: dict[object, dict[str, bytes]] = defaultdict(dict)
+    found = SmallFiles(folder)
     for owner, name, value in rows:
-        found[owner][f"{folder}/{text_of(name)}"] = text_of(value).encode()
+        found.add(owner, f"{folder}/{text_of(name)}", text_of(value).encode(), budget)
     return found
 
 
-def metric_rows(rows: Iterable[sqlite3.Row]) -> dict[object, dict[str, list[sqlite3.Row]]]:
-    """The rows of metrics by what they belong to and by the metric's name; these are the first two columns."""
-    found: dict[object, dict[str, list[sqlite3.Row]]] = defaultdict(lambda: defaultdict(list))
+def metric_rows(
+    rows: Iterable[sqlite3.Row], line: Callable[[sqlite3.Row], str], budget: Budget
+) -> dict[object, dict[str, Metric]]:
+    """Metrics by what they belong to; its id and the metric's name are the first two columns."""
+    found: dict[object, dict[str, Metric]] = defaultdict(dict)
     for row in rows:
-        found[row[0]][text_of(row[1])].append(row)
+        metrics, name = found[row[0]], text_of(row[1])
+        metric = metrics.get(name)
+        if metric is None:
+            budget.take(len(name))
+            metric = metrics[name] = Metric()
+        try:
+            metric.add(line(row).encode())
+        except MalformedError as error:
+            metric.fault = metric.fault or str(error)
     return found
 
 
-def _lines(line: Callable[[sqlite3.Row], str], rows: Iterable[sqlite3.Row], name: str) -> bytes:
-    try:
-        return "".join(map(line, rows)).encode()
-    except MalformedError as error:
-        raise MalformedError(f"its metric {name!r} holds what cannot be read: {error}") from error
+def _metric_files(points: Points, kind: Kind) -> MetricFiles:
+    if len(points) > MOST_FILES:
+        raise MalformedError(f"it has {len(points):,} metrics, and a history takes {MOST_FILES:,} at the most")
+    found = MetricFiles()
+    for name, metric in points.items():
+        if metric.fault:
+            raise MalformedError(f"its metric {name!r} holds what cannot be read: {metric.fault}")
+        found.add(f"metrics/{name}", metric.stored(of=kind))
+    return found
 
 
 def _number(value: object) -> str:

@@ -5,11 +5,13 @@ As in `mlflow/store/tracking/dbmodels/models.py` and `mlflow/store/model_registr
 """
 
 import sqlite3
-from collections.abc import Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from mlpipeline.core.errors import InputError, UnknownSchemaError
+from mlpipeline.sources.sqlite.protection import Watch, protect
 
 PATIENCE = 10.0
 """Seconds to wait for another process that is writing."""
@@ -79,16 +81,34 @@ PARTS = {
 }  # fmt: skip
 """Tables that hold parts of what `UNSUPPORTED` counts."""
 
+_NAMING = frozenset(
+    name for names in (*FIRST.values(), *LATER.values()) for name in names if name.endswith(("id", "key", "name"))
+)
+"""Columns that say which row it is."""
+
 WORKSPACE = "default"
+
+_SHOWN = 80
+"""Characters of a name that a message shows."""
+
 _SKIPPED = "(SELECT id FROM temp.skipped)"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tables:
-    """The tables of a database whose schema was checked; `columns` by table."""
+    """The tables of a database whose schema was checked.
+
+    Attributes:
+        connection: to the database.
+        columns: by table.
+        watch: stops what takes too long.
+        oversized: the values that were passed over with their rows, because they are too long to be read.
+    """
 
     connection: sqlite3.Connection
     columns: Mapping[str, frozenset[str]]
+    watch: Watch = field(default_factory=Watch)
+    oversized: list[str] = field(default_factory=list)
 
     def select(self, table: str, *columns: str, unless_skipped: tuple[str, ...] = ()) -> Iterator[sqlite3.Row]:
         """Select rows in the order in which they were written.
@@ -105,32 +125,68 @@ class Tables:
             where = f"workspace = '{WORKSPACE}'" if is_parted else "TRUE"
             where += "".join(f' AND "{name}" NOT IN {_SKIPPED}' for name in unless_skipped)
             # No name in it comes from anywhere but this package.
-            query = f'SELECT {wanted} FROM "{table}" WHERE {where} ORDER BY rowid'  # noqa: S608
-            yield from self.connection.execute(query)
+            rows = f'FROM "{table}" WHERE {where} ORDER BY rowid'
+            yield from self._rows(f"SELECT {wanted} {rows}", partial(self._row_named, rows, table, columns))
+
+    def _rows(self, query: str, named: Callable[[int], str]) -> Iterator[sqlite3.Row]:
+        """Yield the rows of a query, but for those that hold a value which is too long."""
+        taken = 0
+        while True:
+            try:
+                for row in self.watch.timed(self.connection.execute(f"{query} LIMIT -1 OFFSET {taken}")):
+                    taken += 1
+                    yield row
+            except sqlite3.DataError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_TOOBIG:
+                    raise
+                self.oversized.append(named(taken))
+                taken += 1
+            else:
+                return
+
+    def _row_named(self, rows: str, table: str, columns: Sequence[str], at: int) -> str:
+        """Name a row by what can be read of it, and what cannot."""
+        long: list[str] = []
+        known: list[str] = []
+        for name in columns:
+            if name in self.columns[table]:
+                query = f'SELECT "{name}" {rows} LIMIT 1 OFFSET {at}'
+                try:
+                    (value,) = next(self.watch.timed(self.connection.execute(query)))
+                except sqlite3.DataError:
+                    long.append(name)
+                else:
+                    known += [f"{name} {str(value)[:_SHOWN]!r}"] if name in _NAMING else []
+        return f"{' and '.join(long) or 'row'} of {table}, {', '.join(known) or 'a row without a name'}"
 
     def skip(self, owners: Iterable[object]) -> None:
         """Let `select` leave out rows of these owners, and of no others.
 
         The ids go into a temporary table, which SQLite keeps apart from the database.
         """
+        self.connection.execute("PRAGMA query_only = OFF")
         self.connection.execute("CREATE TABLE IF NOT EXISTS temp.skipped (id PRIMARY KEY) WITHOUT ROWID")
         self.connection.execute("DELETE FROM temp.skipped")
         self.connection.executemany("INSERT INTO temp.skipped VALUES (?)", ((owner,) for owner in owners))
+        self.connection.execute("PRAGMA query_only = ON")
 
     def count(self, table: str, where: str = "TRUE") -> int:
         """How many rows of a table fulfil a condition."""
         name = table.replace('"', '""')
-        rows = self.connection.execute(f'SELECT count(*) FROM "{name}" WHERE {where}')  # noqa: S608 - quoted
-        return int(rows.fetchone()[0])
+        query = f'SELECT count(*) FROM "{name}" WHERE {where}'  # noqa: S608 - quoted
+        return int(next(self.watch.timed(self.connection.execute(query)))[0])
 
 
 def checked_tables(connection: sqlite3.Connection, database: Path) -> Tables:
     """The tables of an MLflow database.
 
     Raises:
-        InputError: it is none.
+        InputError: it is none, or holds what MLflow never makes and what runs when it is read.
         UnknownSchemaError: its schema is not one that we know.
     """
+    watch = protect(connection)
+    connection.execute("PRAGMA query_only = ON")
+    refuse_programs(connection, database)
     columns: dict[str, frozenset[str]] = {
         name: frozenset(names.split("\n"))
         for name, names in connection.execute(
@@ -156,7 +212,34 @@ def checked_tables(connection: sqlite3.Connection, database: Path) -> Tables:
             untouched="the database.",
             remedy="pip install --upgrade mlflow, so that MLflow itself can read it.",
         )
-    return Tables(connection=connection, columns=columns)
+    return Tables(connection=connection, columns=columns, watch=watch)
+
+
+def refuse_programs(connection: sqlite3.Connection, database: Path) -> None:
+    """Make sure that nothing in a database runs when it is read; triggers do not.
+
+    Raises:
+        InputError: it has a view or a virtual table, or computes a column that is read here.
+    """
+    found = connection.execute(
+        "SELECT CASE type WHEN 'view' THEN type ELSE 'virtual table' END, name FROM sqlite_master"
+        " WHERE type = 'view' OR (type = 'table' AND coalesce(rootpage, 0) = 0)"
+    ).fetchone()
+    found = found or next((("computed column", name) for name in _computed(connection)), None)
+    if found is not None:
+        what, name = found
+        raise InputError(
+            f"The database '{database}' has the {what} {str(name)[:_SHOWN]!r}, and MLflow makes none.",
+            untouched="the database; nothing of it was read.",
+            remedy="copy what is wanted into a database that MLflow made.",
+        )
+
+
+def _computed(connection: sqlite3.Connection) -> Iterator[str]:
+    for table, names in (FIRST | LATER).items():
+        for (column,) in connection.execute("SELECT name FROM pragma_table_xinfo(?) WHERE hidden <> 0", (table,)):
+            if column in names:
+                yield f"{table}.{column}"
 
 
 def _last_index(names: list[str], present: Container[str]) -> int:

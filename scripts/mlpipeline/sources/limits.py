@@ -1,0 +1,43 @@
+"""How much is read of one source: more than MLflow's users have, and no more than memory holds."""
+
+from dataclasses import dataclass
+
+MOST_RECORDS = 100_000
+"""Records of a kind that one persist adds."""
+
+MOST_FILES = 10_000
+"""Params, tags or metrics of one record: each becomes a file."""
+
+LARGEST_TEXT = 16 << 20
+"""Bytes of one value; MLflow's own limit for the profile of a dataset, its longest text."""
+
+MEMORY = 512 << 20
+"""Bytes of all values of a source that are in memory at once, with what Python needs to hold them."""
+
+_OVERHEAD = 200
+"""Bytes that Python needs for a value and its name, about."""
+
+
+class TooMuchError(Exception):
+    """More than is read of one source; the message says of what."""
+
+
+@dataclass(kw_only=True)
+class Budget:
+    """Counts what is held in memory.
+
+    Attributes:
+        spent: bytes.
+    """
+
+    spent: int = 0
+
+    def take(self, size: int) -> None:
+        """Count a value of so many bytes.
+
+        Raises:
+            TooMuchError: memory would not hold it with the others.
+        """
+        self.spent += size + _OVERHEAD
+        if self.spent > MEMORY:
+            raise TooMuchError(f"what they hold takes more than {MEMORY >> 20} MiB")
