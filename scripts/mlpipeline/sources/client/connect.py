@@ -12,6 +12,8 @@ from mlpipeline.core.credentials import without_credentials
 from mlpipeline.core.errors import InputError
 from mlpipeline.sources.client.errors import unusable, words
 from mlpipeline.sources.client.meta import Entity
+from mlpipeline.sources.sqlite.protection import protect
+from mlpipeline.sources.sqlite.schema import refuse_programs
 
 PROBE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": 1, "MLFLOW_HTTP_REQUEST_TIMEOUT": 10}
 """How the first request is made. By default MLflow tries a server that is not there for four minutes."""
@@ -21,6 +23,9 @@ READING = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": 3, "MLFLOW_HTTP_REQUEST_TIMEOUT": 
 
 ASKING = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": 0, "MLFLOW_HTTP_REQUEST_TIMEOUT": 60}
 """How features that a server may not have are asked for: one without them answers 503, which is no reason to wait."""
+
+_WATCH = "mlpipeline.watch"
+"""The key under which SQLAlchemy keeps what stops a statement of a connection."""
 
 DATABASE = re.compile(r"(sqlite|postgresql|mysql|mssql)(\+\w+)?:", re.IGNORECASE)
 
@@ -53,7 +58,7 @@ def _checked_database(uri: str, downloads: Path) -> str:
         if url.get_backend_name() == "sqlite":
             url = url.set(database=str(_copied(Path(url.database or ""), downloads)))
         elif url.get_backend_name() == "postgresql":
-            options = "-c default_transaction_read_only=on"
+            options = "-c default_transaction_read_only=on -c statement_timeout=600000"
             url = url.update_query_dict({"connect_timeout": "10", **url.query, "options": options})
         engine = sqlalchemy.create_engine(url)
         try:
@@ -92,8 +97,33 @@ def _copied(file: Path, downloads: Path) -> Path:
         contextlib.closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as source,
         contextlib.closing(sqlite3.connect(copy)) as target,
     ):
+        protect(source)
+        refuse_programs(source, file)
         source.backup(target)
     return copy
+
+
+@contextlib.contextmanager
+def protected() -> Iterator[None]:
+    """Protect every SQLite database that MLflow opens, as those are that are read without it."""
+    import sqlalchemy
+
+    def opened(connection: object, record: Entity) -> None:
+        if isinstance(connection, sqlite3.Connection):
+            record.info[_WATCH] = protect(connection)
+
+    def begun(connection: Entity, *_: object) -> None:
+        if watch := connection.info.get(_WATCH):
+            watch.restart()
+
+    events = (("connect", opened), ("before_cursor_execute", begun))
+    for name, listener in events:
+        sqlalchemy.event.listen(sqlalchemy.Engine, name, listener)
+    try:
+        yield
+    finally:
+        for name, listener in events:
+            sqlalchemy.event.remove(sqlalchemy.Engine, name, listener)
 
 
 def working_folder(uri: str) -> Path:

@@ -3,30 +3,45 @@
 from collections.abc import Callable, Iterator, Sequence
 
 from mlpipeline.sources.client.meta import Entity
+from mlpipeline.sources.limits import MOST_RECORDS, TooMuchError
 
 PAGE = 500
 """Runs or traces that are asked for at once; servers refuse more than 500 traces."""
 
 
-def paged(listing: Callable[..., Entity]) -> Iterator[Entity]:
-    """All entities that a listing gives page by page."""
-    token = None
+MOST_PAGES = 2_000
+"""Of one listing: of 500 runs, of 25,000 points of a metric."""
+
+
+def paged(listing: Callable[..., Entity], *, most: int = MOST_RECORDS) -> Iterator[Entity]:
+    """All entities that a listing gives page by page.
+
+    Raises:
+        TooMuchError: it gives more than `most`, or pages without end.
+    """
+    token, count = None, 0
+    tokens: set[str] = set()
     while True:
         page = listing(page_token=token) if token else listing()
+        count += len(page)
+        if count > most:
+            raise TooMuchError(f"more than {most:,} are listed")
         yield from page
-        following = getattr(page, "token", None)
-        if not following or following == token:
+        token = getattr(page, "token", None)
+        if not token:
             return
-        token = following
+        if token in tokens:
+            raise TooMuchError("the server gives a page again that it gave before")
+        tokens.add(token)
+        if len(tokens) >= MOST_PAGES:
+            raise TooMuchError(f"they take more than {MOST_PAGES:,} pages")
 
 
 def names_listed(listing: Callable[..., Entity]) -> list[str]:
     """The names of what a feature lists; none where the server does not have it, or not there."""
-    from mlflow.exceptions import MlflowException
-
     try:
         return [_name(each) for each in paged(listing)]
-    except (MlflowException, NotImplementedError):
+    except Exception:  # noqa: BLE001 - what cannot be listed cannot be missed
         return []
 
 

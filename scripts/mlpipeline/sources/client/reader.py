@@ -1,16 +1,22 @@
 """Read a tracking server, or a database the way MLflow itself reads it, through MLflow's own client. Reads only."""
 
 import json
+import sys
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace
 
+from mlpipeline.core.credentials import without_credentials
 from mlpipeline.core.documents import dump_yaml
 from mlpipeline.core.edits import Content
+from mlpipeline.core.errors import InputError, PipelineError
 from mlpipeline.core.filenames import fault
 from mlpipeline.core.records import (
     MODEL_PENDING,
@@ -22,13 +28,24 @@ from mlpipeline.core.records import (
     Refusal,
     RegisteredModel,
 )
-from mlpipeline.history.metrics import sound_metric
+from mlpipeline.history.large_metrics import Growing
 from mlpipeline.history.paths import is_id
 from mlpipeline.history.stored import ARTIFACT_TAG
 from mlpipeline.sources import shapes
 from mlpipeline.sources.absent import Absences, with_address
 from mlpipeline.sources.artifacts import NOWHERE, Finder, Surroundings
-from mlpipeline.sources.client.connect import ASKING, PROBE, READING, bounded, connect, quiet, working_folder
+from mlpipeline.sources.client.answers import limited
+from mlpipeline.sources.client.connect import (
+    ASKING,
+    DATABASE,
+    PROBE,
+    READING,
+    bounded,
+    connect,
+    protected,
+    quiet,
+    working_folder,
+)
 from mlpipeline.sources.client.download import ArtifactsPlace, Fetcher
 from mlpipeline.sources.client.errors import (
     NO_SUCH_FEATURE,
@@ -58,6 +75,11 @@ from mlpipeline.sources.client.meta import (
     without_blanks,
 )
 from mlpipeline.sources.known import NOTHING, Known
+from mlpipeline.sources.limits import MOST_FILES, MOST_RECORDS, Budget, TooMuchError
+from mlpipeline.sources.metric_files import MetricFiles
+
+MOST_EXPERIMENTS = 10_000
+"""Each is asked for its records three times."""
 
 WORKERS = 8
 """Records that are read at once; MLflow's client keeps ten connections."""
@@ -109,7 +131,7 @@ def read(
         ImportError: MLflow, or the database's driver, is not installed.
     """
     downloads.mkdir(parents=True, exist_ok=True)
-    with quiet():
+    with quiet(), limited(), protected() if DATABASE.match(uri) else nullcontext():
         with bounded(PROBE):
             client = connect(uri, downloads)
         finder = Finder(home=working_folder(uri), around=around)
@@ -138,6 +160,7 @@ class _Reader:
     refusals: list[Refusal] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     listed: set[str] = field(default_factory=set)
+    budget: Budget = field(default_factory=Budget)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
@@ -145,16 +168,30 @@ class _Reader:
 
     def read(self) -> None:
         """Read the experiments with what they hold, then the registry."""
-        for experiment in paged(partial(self.client.search_experiments, view_type=all_stages(), max_results=PAGE)):
-            self.experiments[experiment.experiment_id] = experiment
-        self._read_all([job for experiment in self.experiments.values() for job in self._jobs(experiment)])
+        listing = partial(self.client.search_experiments, view_type=all_stages(), max_results=PAGE)
+        try:
+            self.experiments = {each.experiment_id: each for each in paged(listing, most=MOST_EXPERIMENTS)}
+            jobs = list(
+                islice((job for each in self.experiments.values() for job in self._jobs(each)), MOST_RECORDS + 1)
+            )
+            if len(jobs) > MOST_RECORDS:
+                raise TooMuchError(f"more than {MOST_RECORDS:,} runs, models and traces are new")  # noqa: TRY301
+        except TooMuchError as error:
+            raise InputError(
+                f"The tracking server '{without_credentials(self.uri)}' has too much: {error}.",
+                remedy="persist more often, or see what is wrong with the server.",
+            ) from error
+        self._read_all(jobs)
         self._read_registry()
 
     def incoming(self) -> Incoming:
         """What was read, in an order that does not depend on which thread was faster."""
-        found = sorted(self.experiments.values(), key=lambda each: (each.name, each.experiment_id))
+        experiments: list[Experiment] = []
+        for each in sorted(self.experiments.values(), key=lambda each: (str(each.name), str(each.experiment_id))):
+            with self._boundary(f"experiment '{each.name}'"):
+                experiments.append(self._experiment(each))
         return Incoming(
-            experiments=tuple(self._experiment(each) for each in found),
+            experiments=tuple(experiments),
             records=tuple(sorted(self.records, key=lambda each: (each.kind, each.id))),
             models=tuple(sorted(self.models, key=lambda each: each.name)),
             refusals=tuple(sorted(self.refusals, key=str)),
@@ -200,22 +237,26 @@ class _Reader:
         }
         for kind, listing in listings.items():
             for entity in self._list(kind, experiment, partial(listing, [experiment.experiment_id])):
-                record_id = record_id_of(kind, entity)
-                self.listed.add(record_id)
-                if not self.known.record(listed_record(kind, entity, experiment.name)):
-                    yield partial(self._read_record, kind, entity, experiment.name)
+                is_known = True
+                with self._boundary(f"a {kind} of the list", experiment.name):
+                    self.listed.add(record_id_of(kind, entity))
+                    is_known = self.known.record(listed_record(kind, entity, experiment.name))
+                if not is_known:
+                    # What a run logged is read once more, and does not wait in memory.
+                    listed = SimpleNamespace(info=entity.info) if kind is Kind.RUN else entity
+                    yield partial(self._read_record, kind, listed, experiment.name)
 
-    def _list(self, kind: Kind, experiment: Entity, listing: Callable[..., Entity]) -> list[Entity]:
-        from mlflow.exceptions import MlflowException
-
+    def _list(self, kind: Kind, experiment: Entity, listing: Callable[..., Entity]) -> Iterator[Entity]:
+        """List an experiment's records of a kind, as far as they can be listed."""
+        pages = paged(listing)
         try:
-            return list(paged(listing))
-        except MlflowException as error:
+            while (entity := next(pages, None)) is not None:
+                yield entity
+        except Exception as error:
             if is_out_of_reach(error):
                 raise stopped(self.uri, error) from error
             if http_status(error) not in NO_SUCH_FEATURE:
-                self._refuse(f"experiment '{experiment.name}'", f"its {kind}s cannot be listed: {words(error)}")
-            return []
+                self._refuse(f"experiment '{experiment.name}'", f"not all its {kind}s can be listed: {words(error)}")
 
     def _read_all(self, jobs: Sequence[Callable[[], None]]) -> None:
         executor = ThreadPoolExecutor(WORKERS)
@@ -230,20 +271,40 @@ class _Reader:
             executor.shutdown(cancel_futures=True)
 
     def _read_record(self, kind: Kind, entity: Entity, experiment: str) -> None:
-        from mlflow.exceptions import MlflowException
-
         record_id = record_id_of(kind, entity)
         read = {Kind.RUN: self._run, Kind.LOGGED_MODEL: self._logged_model, Kind.TRACE: self._trace}[kind]
-        try:
+        with self._boundary(f"{kind} {record_id}", experiment):
             if not is_id(record_id):
-                raise UnfitError("its id is none that MLflow makes")  # noqa: TRY301 - one place words the refusal
-            self.records.append(read(entity, experiment))
-        except UnfitError as error:
-            self._refuse(f"{kind} {record_id}", f"{error}.", experiment)
-        except (MlflowException, OSError, ValueError) as error:
+                raise UnfitError("its id is none that MLflow makes")
+            self._admit(read(entity, experiment))
+
+    def _admit(self, record: Record) -> None:
+        """Take a record in, if memory holds it."""
+        texts = [(path, content) for path, content in record.files.items() if isinstance(content, bytes)]
+        for folder, count in Counter(path.partition("/")[0] for path, _ in texts).items():
+            if count > MOST_FILES:
+                raise UnfitError(f"it has {count:,} {folder}, and a history takes {MOST_FILES:,} at the most")
+        with self.lock:
+            self.budget.take(sum(len(path) + len(content) for path, content in texts))
+        self.records.append(record)
+
+    @contextmanager
+    def _boundary(self, where: str, experiment: str = "") -> Iterator[None]:
+        """Refuse what raises an error while it is read, whatever error it is, and nothing else.
+
+        Raises:
+            InputError: the server stopped answering.
+        """
+        try:
+            yield
+        except (PipelineError, MemoryError):
+            raise
+        except (UnfitError, TooMuchError) as error:
+            self._refuse(where, f"{error}.", experiment)
+        except Exception as error:
             if is_out_of_reach(error):
                 raise stopped(self.uri, error) from error
-            self._refuse(f"{kind} {record_id}", f"it cannot be read: {words(error)}.", experiment)
+            self._refuse(where, f"it cannot be read: {words(error)}.", experiment)
 
     def _run(self, listed: Entity, experiment: str) -> Record:
         # Listed runs come without the models that went into them.
@@ -261,15 +322,29 @@ class _Reader:
                     f"it was logged by {where}, and the server does not list it any more: it was deleted.",
                     experiment,
                 )
-        history = {key: self.client.get_metric_history(run_id, key) for key in run.data.metrics}
-        metrics = {key: b"".join(metric_line(point) for point in points) for key, points in history.items()}
+        if len(run.data.metrics) > MOST_FILES:
+            raise UnfitError(
+                f"it has {len(run.data.metrics):,} metrics, and a history takes {MOST_FILES:,} at the most"
+            )
+        metrics = {key: self._history(run_id, key) for key in run.data.metrics}
         finished = info.status not in ("RUNNING", "SCHEDULED")
         location = info.artifact_uri or ""
         place = ArtifactsPlace(location=location, state=f"{info.status} {info.end_time} {location}" if finished else "")
-        files = self._fit(where, small | self._sound(Kind.RUN, where, metrics), experiment)
+        files = self._fit(where, self._with_metrics(Kind.RUN, where, small, metrics), experiment)
         return self._with_artifacts(
             Record(kind=Kind.RUN, id=run_id, experiment=experiment, meta=run_meta(info), files=files), place
         )
+
+    def _history(self, run_id: str, key: str) -> Growing:
+        """Read the points of a metric, a page of them in memory at a time."""
+        from mlflow.tracking._tracking_service import client as service
+
+        store = service.TrackingServiceClient(self.client.tracking_uri).store
+        page = partial(store.get_metric_history, run_id, key, service.GET_METRIC_HISTORY_MAX_RESULTS)
+        metric = Growing()
+        for point in paged(page, most=sys.maxsize):
+            metric.add(metric_line(point))
+        return metric
 
     def _inputs(self, run: Entity) -> dict[str, bytes]:
         """A run's `inputs/...`; the datasets among them are files of the experiment."""
@@ -294,13 +369,13 @@ class _Reader:
         meta = logged_model_meta(model)
         small = {f"params/{key}": encoded(value) for key, value in model.params.items()}
         small |= tag_files(model.tags)
-        metrics: dict[str, bytes] = defaultdict(bytes)
+        metrics: dict[str, Growing] = defaultdict(Growing)
         for point in model.metrics or ():
-            metrics[point.key] += metric_line(point, run_id=point.run_id)
+            metrics[point.key].add(metric_line(point, run_id=point.run_id))
         location = model.artifact_location or ""
         state = f"{meta['status']} {model.last_updated_timestamp} {location}"
         place = ArtifactsPlace(location=location, state="" if meta["status"] == MODEL_PENDING else state)
-        files = self._fit(where, small | self._sound(Kind.LOGGED_MODEL, where, metrics), experiment)
+        files = self._fit(where, self._with_metrics(Kind.LOGGED_MODEL, where, small, metrics), experiment)
         return self._with_artifacts(
             Record(kind=Kind.LOGGED_MODEL, id=model.model_id, experiment=experiment, meta=meta, files=files), place
         )
@@ -333,15 +408,15 @@ class _Reader:
         data = self.client.get_trace(trace_id, display=False).data.to_dict()
         return json.dumps(data, cls=TraceJSONEncoder, ensure_ascii=False).encode()
 
-    def _sound(self, kind: Kind, where: str, metrics: Mapping[str, bytes]) -> dict[str, bytes]:
-        files: dict[str, bytes] = {}
-        for key, data in metrics.items():
-            repaired = sound_metric(data, of=kind)
-            if repaired.lost:
-                self.warnings.append(f"{where}, metric '{key}': {repaired.lost}.")
-            if repaired.data:
-                files[f"metrics/{key}"] = repaired.data
-        return files
+    def _with_metrics(
+        self, kind: Kind, where: str, files: Mapping[str, Content], metrics: Mapping[str, Growing]
+    ) -> dict[str, Content]:
+        """Repair a record's metrics, and add them to its other files."""
+        sound = MetricFiles()
+        for key, metric in metrics.items():
+            sound.add(f"metrics/{key}", metric.stored(of=kind))
+        self.warnings += [f"{where}, {path}: {what}." for path, what in sound.warnings]
+        return sound.noted(files)
 
     def _fit(self, where: str, files: Mapping[str, Content], experiment: str) -> dict[str, Content]:
         """Those of `files` that a folder can hold; the others are refused by name."""
@@ -367,8 +442,6 @@ class _Reader:
         return replace(record, files={**notes, **record.files, **found.files}, unread=found.unread)
 
     def _read_registry(self) -> None:
-        from mlflow.exceptions import MlflowException
-
         prompts = f"tag.`{PROMPT_TAG}` = 'true'"
         try:
             models: list[tuple[Entity, Mapping[str, str]]] = [
@@ -382,15 +455,16 @@ class _Reader:
             for condition in ("", prompts):
                 for each in paged(partial(self.client.search_model_versions, filter_string=condition or None)):
                     versions[each.name][int(each.version)] = each
-        except MlflowException as error:
+        except Exception as error:
             if is_out_of_reach(error):
                 raise stopped(self.uri, error) from error
             if http_status(error) not in NO_SUCH_FEATURE:
                 self._refuse("registered models", f"they cannot be listed: {words(error)}")
             return
         for model, hidden_tags in models:
-            own = [versions[model.name][number] for number in sorted(versions[model.name])]
-            self._read_registered_model(model, own, hidden_tags)
+            with self._boundary(f"registered model '{model.name}'"):
+                own = [versions[model.name][number] for number in sorted(versions[model.name])]
+                self._read_registered_model(model, own, hidden_tags)
 
     def _read_registered_model(self, model: Entity, versions: Iterable[Entity], hidden_tags: Mapping[str, str]) -> None:
         where = f"registered model '{model.name}'"

@@ -32,10 +32,14 @@ class Watch:
 
     def timed(self, rows: Iterable[Row]) -> Iterator[Row]:
         """Yield rows; the time that they are used in does not count."""
-        self.since = time.monotonic()
+        self.restart()
         for row in rows:
             yield row
-            self.since = time.monotonic()
+            self.restart()
+
+    def restart(self) -> None:
+        """Begin to count the time of a statement."""
+        self.since = time.monotonic()
 
     def is_late(self) -> bool:
         """Tell SQLite whether to stop."""
