@@ -1,5 +1,6 @@
 """Which stores are read of whoever names none."""
 
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -59,3 +60,10 @@ def test_what_is_no_store_or_tracked_or_somebody_elses_is_not_read(tmp_path: Pat
     put(tmp_path / "venv/pyvenv.cfg", b"")
 
     assert stores(tmp_path, "tests/fixtures/mlruns") == []
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_is_no_store(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "runs.db")
+
+    assert stores(tmp_path) == []

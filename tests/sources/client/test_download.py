@@ -9,7 +9,8 @@ import pytest
 
 from mlpipeline.core.errors import MissingDependencyError
 from mlpipeline.core.records import ADDRESS_TAG
-from sources.client.tracking import RUN, Tracking, below, one_run, read, record, stub, text
+from mlpipeline.sources.client import download
+from sources.client.tracking import RUN, Answer, Tracking, as_json, below, one_run, read, record, stub, text
 
 
 def test_what_is_complete_is_not_downloaded_again(tracking: Tracking, tmp_path: Path) -> None:
@@ -182,3 +183,35 @@ def test_artifacts_on_the_servers_own_disk_are_read_if_they_are_here(tmp_path: P
     assert far.records[0].files[f"tags/{ADDRESS_TAG}"] == str(folder).encode()
     assert near.warnings == ()
     assert near.records[0].files["artifacts/a.txt"] == folder / "a.txt"
+
+
+def test_what_github_blocks_is_not_downloaded(tmp_path: Path) -> None:
+    files = [
+        {"path": "a.txt", "is_dir": False, "file_size": 4},
+        {"path": "big.bin", "is_dir": False, "file_size": 200 << 20},
+    ]
+    with stub(one_run(files=files)) as uri:
+        incoming = read(uri, tmp_path)
+
+    assert [str(each) for each in incoming.refusals] == [
+        f"artifact 'big.bin' of run {RUN}: GitHub blocks files over 100 MiB; it was not downloaded."
+    ]
+    assert below(incoming.records[0], "artifacts") == {"artifacts/a.txt"}
+    assert incoming.records[0].unread == {"artifacts/big.bin"}
+
+
+def test_folders_without_end_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download, "MOST_FILES", 20)
+    whole = one_run()
+
+    def answered(path: str) -> Answer | None:
+        if "mlflow-artifacts/artifacts?" not in path:
+            return whole(path)
+        names = path.partition("path=")[2].count("d") + 1
+        return as_json({"files": [{"path": f"d{names}", "is_dir": True}]})
+
+    with stub(answered) as uri:
+        incoming = read(uri, tmp_path)
+
+    assert incoming.records == ()
+    assert "more than 20 artifacts" in str(incoming.refusals[0])

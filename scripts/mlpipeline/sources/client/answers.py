@@ -59,19 +59,24 @@ def _in_time(send: Callable[..., Any]) -> Callable[..., Any]:
         import requests
 
         exchange, before = _Exchange(), getattr(_OPEN, "exchange", None)
+        late = f"the answer did not end within {SLOWEST:.0f} seconds"
         timer = threading.Timer(SLOWEST, exchange.stop)
         timer.daemon = True
         timer.start()
         _OPEN.exchange = exchange
         try:
-            return send(*args, **options)
-        except (OSError, ValueError) as error:
+            response = send(*args, **options)
+        except Exception as error:
             if exchange.is_late:
-                raise requests.Timeout(f"the answer did not end within {SLOWEST:.0f} seconds") from error
+                raise requests.Timeout(late) from error
             raise
         finally:
             _OPEN.exchange = before
             timer.cancel()
+        # An answer that was cut off within its header looks like a whole one.
+        if exchange.is_late:
+            raise requests.Timeout(late)
+        return response
 
     return send_in_time
 

@@ -9,7 +9,7 @@ import posixpath
 import shutil
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -19,11 +19,15 @@ from mlpipeline.core.errors import InputError, MissingDependencyError
 from mlpipeline.core.filenames import fault
 from mlpipeline.core.records import Kind
 from mlpipeline.history.paths import LOAD_MARK
+from mlpipeline.history.screening import LARGEST_FILE
 from mlpipeline.sources.artifacts import Finder, Found
 from mlpipeline.sources.client.errors import UnfitError, is_out_of_reach, stopped, words
 from mlpipeline.sources.client.meta import Entity
+from mlpipeline.sources.limits import MOST_FILES
 
 SPANS_FILE = "traces.json"
+
+_TOO_LARGE = "GitHub blocks files over 100 MiB; it was not downloaded."
 
 _DOWNLOADS = {Kind.RUN: "runs", Kind.LOGGED_MODEL: "models", Kind.TRACE: "traces"}
 
@@ -93,9 +97,9 @@ class Fetcher:
         self._check_place(where.location, record_id)
         folder = self.folder / _DOWNLOADS[kind] / record_id
         is_local = urlsplit(where.location).scheme.lower() in ("", "file")
-        unsafe: list[str] = []
+        refused: dict[str, str] = {}
         if not is_local or where.spans:
-            unsafe = self._update(folder, "" if is_local else where.location, where)
+            refused = self._update(folder, "" if is_local else where.location, where)
         found = Finder(home=self.folder).of_record(kind, record_id, location=str(folder / "artifacts"))
         on_disk = Found()
         if is_local and where.location:
@@ -104,10 +108,10 @@ class Fetcher:
         return Fetched(
             files={**on_disk.files, **found.files},
             refused={
-                **dict.fromkeys(unsafe, "this is no path that stays in its folder."),
+                **refused,
                 **{each.file.name: f"{each.reason}, and was left out." for each in lost},
             },
-            unread=frozenset(each.path for each in lost),
+            unread=frozenset({each.path for each in lost} | {f"artifacts/{path}" for path in _large(refused)}),
             is_here=not is_local or bool(on_disk or found),
         )
 
@@ -129,23 +133,23 @@ class Fetcher:
             if not same or scheme not in ("mlflow-artifacts", server.scheme.lower()):
                 raise UnfitError(f"its artifacts lie on another server ('{shown}'), which is not given our login")
 
-    def _update(self, folder: Path, location: str, where: ArtifactsPlace) -> list[str]:
-        """Bring a record's folder to its state; returns the paths that were left out because they are not safe."""
+    def _update(self, folder: Path, location: str, where: ArtifactsPlace) -> dict[str, str]:
+        """Bring a record's folder to its state; returns the paths that were left out, and why."""
         begun, complete = folder / "begun", folder / "complete"
         if where.state and _content(complete) == where.state:
-            return []
+            return {}
         if not where.state or _content(begun) != where.state:
             # What lies there is of another state, or was fetched while the record was being written.
             shutil.rmtree(folder, ignore_errors=True)
         _put(begun, where.state.encode())
-        unsafe = self._download(folder, location, skip=SPANS_FILE if where.spans else "") if location else []
+        refused = self._download(folder, location, skip=SPANS_FILE if where.spans else "") if location else {}
         if where.spans:
             _put(folder / "artifacts" / SPANS_FILE, where.spans())
-        if where.state and not unsafe:
+        if where.state and not refused:
             _put(complete, where.state.encode())
-        return unsafe
+        return refused
 
-    def _download(self, folder: Path, location: str, *, skip: str) -> list[str]:
+    def _download(self, folder: Path, location: str, *, skip: str) -> dict[str, str]:
         try:
             return self._download_all(folder, location, skip=skip)
         except UnfitError:
@@ -162,24 +166,29 @@ class Fetcher:
                 raise stopped(self.uri, error) from error
             raise UnfitError(f"its artifacts cannot be fetched: {words(error)}") from error
 
-    def _download_all(self, folder: Path, location: str, *, skip: str) -> list[str]:
+    def _download_all(self, folder: Path, location: str, *, skip: str) -> dict[str, str]:
         from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
         repository = get_artifact_repository(location, tracking_uri=self.tracking_uri)
-        unsafe: list[str] = []
-        folders = [""]
+        refused: dict[str, str] = {}
+        folders, count = [""], 0
         while folders:
             at = folders.pop()
             for artifact in repository.list_artifacts(at or None):
                 if artifact.path in (".", at, skip):
                     continue
+                count += 1
+                if count > MOST_FILES:
+                    raise UnfitError(f"it has more than {MOST_FILES:,} artifacts")
                 if fault(artifact.path) or posixpath.dirname(artifact.path) != at:
-                    unsafe.append(artifact.path)
+                    refused[artifact.path] = "this is no path that stays in its folder."
+                elif (artifact.file_size or 0) > LARGEST_FILE:
+                    refused[artifact.path] = _TOO_LARGE
                 elif artifact.is_dir:
                     folders.append(artifact.path)
                 elif posixpath.basename(artifact.path) != LOAD_MARK:
                     self._download_file(repository, artifact, folder)
-        return unsafe
+        return refused
 
     def _download_file(self, repository: Entity, file: Entity, folder: Path) -> None:
         target = folder / "artifacts" / file.path
@@ -196,6 +205,10 @@ class Fetcher:
         growing.replace(target)
         with self.lock:
             self.size += size
+
+
+def _large(refused: Mapping[str, str]) -> set[str]:
+    return {path for path, reason in refused.items() if reason == _TOO_LARGE}
 
 
 def _content(file: Path) -> str:

@@ -310,6 +310,8 @@ class _Reader:
         # Listed runs come without the models that went into them.
         run = self.client.get_run(listed.info.run_id)
         info, run_id = run.info, run.info.run_id
+        if run_id != listed.info.run_id:
+            raise UnfitError(f"the server answers with the run {run_id!r}")
         where = f"run {run_id}"
         small = {f"params/{key}": encoded(value) for key, value in run.data.params.items()}
         small |= tag_files(run.data.tags)
