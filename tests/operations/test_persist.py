@@ -13,6 +13,7 @@ import yaml
 
 from mlpipeline.core.errors import InputError, RepositoryError
 from mlpipeline.core.ranking import Mode, RuleOptions
+from mlpipeline.history import large_metrics
 from mlpipeline.history.paths import INFO, experiment_id
 from support.gitrepo import clone, files, git, show
 from support.jobs import Job, before_next_push
@@ -653,6 +654,33 @@ class TestLargeFiles:
         assert not [path for path in files(origin) if path.startswith(f"mlflow-artifacts/models/{model.name}/")]
         told = show(origin, f"mlruns/{DEMO}/{bad}/tags/mlflow_git.left_out").decode()
         assert f"models/{model.name}/artifacts/weights.bin" in told.splitlines()
+
+    def test_a_metric_over_the_limit_is_thinned_and_ranked_by_its_latest_value(
+        self, origin: Path, job: Job, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(large_metrics, "LARGE", 1000)
+        monkeypatch.setattr(large_metrics, "LARGEST", 2000)
+        points: list[tuple[int, float | str, int]] = [(step, 9.0 - step / 1000, step) for step in range(1000)]
+        run, other = write_run(job.store, value=points), write_run(job.store, value=8.5)
+        metric, notes = (f"mlruns/{DEMO}/{run}/{name}" for name in ("metrics/val_rmse", "tags/mlflow_git.left_out"))
+
+        outcome = job.persist()
+
+        assert (outcome.run_id, outcome.runs_added, outcome.runs_refused) == (run, 2, 0)
+        assert outcome.value == pytest.approx(8.001)
+        assert len(show(origin, metric)) < 2200
+        assert show(origin, notes) == b"metrics/val_rmse (all but one line in 8)"
+        assert any("its 1,000 points take more than the 100 MiB" in message for _, message in outcome.messages)
+        stored = {path: show(origin, path) for path in files(origin)}
+        assert job.persist().status == "nothing-new"
+
+        with (job.store / "123456789012345678" / run / "metrics/val_rmse").open("a") as file:
+            file.write("1000 10.0 1000\n")
+        assert job.persist().run_id == other
+        changed = {path for path in files(origin) if stored.get(path) != show(origin, path)}
+        assert changed >= {metric}
+        assert notes not in changed
+        assert show(origin, metric).endswith(b"1000 10.0 1000\n")
 
     def test_over_50_mib_is_warned_of(self, origin: Path, job: Job) -> None:
         run = write_run(job.store)
