@@ -662,11 +662,12 @@ class TestLargeFiles:
         monkeypatch.setattr(large_metrics, "LARGEST", 2000)
         points: list[tuple[int, float | str, int]] = [(step, 9.0 - step / 1000, step) for step in range(1000)]
         run, other = write_run(job.store, value=points), write_run(job.store, value=8.5)
+        whole = job.store / "123456789012345678" / run / "metrics/val_rmse"
         metric, notes = (f"mlruns/{DEMO}/{run}/{name}" for name in ("metrics/val_rmse", "tags/mlflow_git.left_out"))
 
         outcome = job.persist()
 
-        assert (outcome.run_id, outcome.runs_added, outcome.runs_refused) == (run, 2, 0)
+        assert (outcome.run_id, outcome.runs_added, outcome.runs_refused) == (run, 2, 1)
         assert outcome.value == pytest.approx(8.001)
         assert len(show(origin, metric)) < 2200
         assert show(origin, notes) == b"metrics/val_rmse (all but one line in 8)"
@@ -674,7 +675,8 @@ class TestLargeFiles:
         stored = {path: show(origin, path) for path in files(origin)}
         assert job.persist().status == "nothing-new"
 
-        with (job.store / "123456789012345678" / run / "metrics/val_rmse").open("a") as file:
+        assert len(whole.read_bytes().splitlines()) == 1000
+        with whole.open("a") as file:
             file.write("1000 10.0 1000\n")
         assert job.persist().run_id == other
         changed = {path for path in files(origin) if stored.get(path) != show(origin, path)}

@@ -26,6 +26,10 @@ class MemoryTip(MemoryTree):
 
     commit: str | None = "c0ffee"
 
+    @property
+    def poison(self) -> frozenset[str]:
+        return frozenset()
+
     def folder_id(self, path: str) -> str:
         inside = sorted((name, data) for name, data in self.contents.items() if name.startswith(f"{path}/"))
         return hashlib.sha1(repr(inside).encode()).hexdigest()  # noqa: S324 - an identity, as in git

@@ -16,12 +16,11 @@ from mlpipeline.repo.scratch import Scratch
 from support.gitrepo import git
 
 FILES = tuple(f"mlruns/{folder}/{name}" for folder in ("a", "a/b", "c") for name in ("x", "y"))
-IN_A_LINKS_PLACE = ("mlruns/a/b/metrics", "mlruns/a/b/metrics/x")
 FOLDERS = ("mlruns/a", "mlruns/a/b", "mlruns/c", "mlruns/d")
 CONTENTS = (b"", b"one", b"two\n")
 
 EDITS = st.one_of(
-    st.builds(Write, path=st.sampled_from((*FILES, *IN_A_LINKS_PLACE)), content=st.sampled_from(CONTENTS)),
+    st.builds(Write, path=st.sampled_from(FILES), content=st.sampled_from(CONTENTS)),
     st.sampled_from(
         [
             Link(path="mlruns/a/b/metrics", target=".metrics"),
@@ -39,20 +38,22 @@ def scratch(origin: Path, tmp_path: Path) -> Iterator[Scratch]:
         yield repository
 
 
-def commit(scratch: Scratch, parent: str | None, edits: list[Edit], asked: list[str] | None = None) -> str:
+def commit(
+    scratch: Scratch, parent: str | None, edits: list[Edit], asked: list[str] | None = None, *, check: bool = True
+) -> str:
     def derive(folder_id: str) -> list[Edit]:
         if asked is not None:
             asked.append(folder_id)
         return [Write(path="info", content=b"derived")]
 
     info = CommitInfo(parent=parent, message="test\n", identity="Tester <tester@example.org>", when=1)
-    return scratch.commit(info, Changes(root="", edits=edits, folder="mlruns", derive=derive))
+    return scratch.commit(info, Changes(root="", edits=edits, folder="mlruns", derive=derive), check=check)
 
 
 @given(st.lists(EDITS, max_size=8), st.lists(EDITS, max_size=8), st.sampled_from(FOLDERS))
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_overlay_is_what_git_writes(scratch: Scratch, first: list[Edit], second: list[Edit], folder: str) -> None:
-    base = commit(scratch, None, [Write(path="mlruns/z/kept", content=b"kept"), *first])
+    base = commit(scratch, None, [Write(path="mlruns/z/kept", content=b"kept"), *first], check=False)
     edits = [
         *second,
         Copy(path="mlruns/copied", source="mlruns/z/kept"),
@@ -60,7 +61,7 @@ def test_the_overlay_is_what_git_writes(scratch: Scratch, first: list[Edit], sec
     ]
 
     overlay = Overlay(scratch.tree(base, ""), edits)
-    written = scratch.tree(commit(scratch, base, edits), "")
+    written = scratch.tree(commit(scratch, base, edits, check=False), "")
 
     assert dict(overlay.files) == dict(written.files)
     assert overlay.read(overlay.files) == written.read(written.files)
@@ -125,3 +126,12 @@ def test_git_files_of_our_own_are_written(scratch: Scratch) -> None:
     written = commit(scratch, None, [Write(path=path, content=b"* -text\n") for path in [*paths, "mlruns/.gitignore"]])
 
     assert scratch.tree(written, "").files.keys() >= {*paths, "mlruns/.gitignore"}
+
+
+def test_what_git_refuses_is_found_before_the_push(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mlpipeline.repo.fastimport._refuse_unsafe", lambda *_: None)
+
+    with pytest.raises(RepositoryError, match=r"Git's own checks refuse .*\.git"):
+        commit(scratch, None, [Write(path="mlruns/models/.GIT/meta.yaml", content=b"name: .GIT")])
+    with pytest.raises(RepositoryError, match=r"Git's own checks refuse"):
+        commit(scratch, None, [Write(path="mlruns/.gitattributes", content=b"a" * 3000)])

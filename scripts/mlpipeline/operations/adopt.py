@@ -115,7 +115,6 @@ class _BranchHistory:
                 origin.relative_to(root).as_posix() for origin in incoming.origins if origin.is_relative_to(root)
             ),
             complete=True,
-            poison=tip.poison,
         )
 
 

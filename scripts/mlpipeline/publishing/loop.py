@@ -167,7 +167,8 @@ class Publication:
             when=planned.when,
         )
         changes = Changes(root=self.settings.prefix, edits=planned.edits, folder=METADATA, derive=planned.derived)
-        return self.scratch.commit(info, changes)
+        # What the tip holds of poison is not ours, and was told of.
+        return self.scratch.commit(info, changes, check=planned.heals or not planned.tip.poison)
 
     def _patiently(self, ask: Callable[[], Answer]) -> Answer:
         """The remote's answer; one that cannot be reached is asked again, a few times."""

@@ -37,6 +37,10 @@ class Tip(Tree, Protocol):
     def commit(self) -> str | None:
         """The commit's id; `None` where the branch has not begun."""
 
+    @property
+    def poison(self) -> frozenset[str]:
+        """The paths that no checkout can hold, or on which Git would act; none of its files."""
+
     def folder_id(self, path: str) -> str:
         """Git's id of a folder that exists, relative to the history's root."""
 
@@ -50,8 +54,7 @@ class Contribution:
         others: those of further stores.
         subject: the beginning of the commit's subject, given what merging adds.
         drop: files of the tip that the commit removes, unless something merged stands at their path.
-        complete: whether `incoming` has all that the tip has of its records: what it lacks goes.
-        poison: paths of the tip that no checkout can hold; the commit removes them.
+        complete: whether `incoming` has all that the tip has of its records: what it lacks goes, and its poison.
     """
 
     incoming: Incoming
@@ -59,7 +62,6 @@ class Contribution:
     others: tuple[Incoming, ...] = ()
     drop: frozenset[str] = frozenset()
     complete: bool = False
-    poison: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,6 +144,7 @@ def plan(tip: Tip, contribution: Contribution, asked: RuleOptions, *, now: int) 
         now: seconds since the epoch.
     """
     incoming = (contribution.incoming, *contribution.others)
+    poison = sorted(tip.poison) if contribution.complete else []
     healed = {experiment.name for experiment in contribution.incoming.experiments} if contribution.complete else ()
     converted = experiments.conversion(tip, healed)
     base = Overlay(tip, converted.edits) if converted.edits else tip
@@ -167,7 +170,7 @@ def plan(tip: Tip, contribution: Contribution, asked: RuleOptions, *, now: int) 
         tree=tree,
         incoming=incoming,
         merged=merged,
-        edits=(*(Delete(path=path) for path in sorted(contribution.poison)), *edits),
+        edits=(*(Delete(path=path) for path in poison), *edits),
         resolved=resolved,
         choice=choice,
         recorded=recorded,
@@ -176,7 +179,7 @@ def plan(tip: Tip, contribution: Contribution, asked: RuleOptions, *, now: int) 
         if choice.runs and not keeps
         else Promotion(),
         manifest=manifest.summarize(tree, choice, kept=kept) if choice.runs and not keeps else None,
-        heals=bool(contribution.poison),
+        heals=bool(poison),
         by_hand=sum(run.by_hand for run in present.values()),
         improved=choice.best is not None and choice.best.run_id != recorded.run_id,
         message=_message(subject, choice, keeps=keeps) + (_CONVERTED if converted.edits else ""),

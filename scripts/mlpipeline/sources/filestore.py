@@ -285,7 +285,8 @@ class _Reader:
         self._refuse_all(found.lost)
         metrics = {path: file for path, file in found.files.items() if path.startswith("metrics/")}
         others = self._contents({path: file for path, file in found.files.items() if path not in metrics})
-        small = self._with_metrics(kind, folder, others, metrics)
+        sound = self._metrics(kind, folder, metrics)
+        small = sound.noted(others)
         location = _location(kind, meta, small)
         logged = self.finder.of_record(kind, folder.name, location=location, metadata=folder)
         self._refuse_all(logged.lost)
@@ -297,7 +298,10 @@ class _Reader:
             experiment=self.experiment,
             meta=meta,
             files={**notes, **small, **logged.files},
-            origins=frozenset({described, *found.origins, *logged.files.values()}),
+            # Of what was thinned, the whole is here alone.
+            origins=frozenset(
+                {described, *found.origins, *logged.files.values()} - {metrics[p] for p in sound.thinned}
+            ),
             unread=frozenset(each.path for each in (*found.lost, *logged.lost)),
         )
 
@@ -309,10 +313,8 @@ class _Reader:
         is_here = artifacts.parts_of(location)[-3:] == own
         return self.absences.note(kind, folder.name, location=location, meta=meta, files=files, is_here=is_here)
 
-    def _with_metrics(
-        self, kind: Kind, folder: Path, files: Mapping[str, Content], metrics: Mapping[str, Path]
-    ) -> dict[str, Content]:
-        """Read and repair a record's metrics, and add them to its other small files."""
+    def _metrics(self, kind: Kind, folder: Path, metrics: Mapping[str, Path]) -> MetricFiles:
+        """Read and repair a record's metrics."""
         sound = MetricFiles()
         for path, file in metrics.items():
             try:
@@ -326,7 +328,9 @@ class _Reader:
         self._take(len(metrics), sum(len(content) for content in sound.files.values() if isinstance(content, bytes)))
         for path, what in sound.warnings:
             self._warn(folder / path, what)
-        return sound.noted(files)
+        for path, why in sound.thinned.items():
+            self._refuse(folder / path, f"{why}.")
+        return sound
 
     def _versions(self, folder: Path) -> tuple[ModelVersion, ...]:
         versions: list[ModelVersion] = []

@@ -15,12 +15,14 @@ class MetricFiles:
 
     Attributes:
         files: those that hold a point, by path.
-        warnings: what was not kept of a metric, as the rest of a sentence, with its path.
+        warnings: what was repaired in a metric, as the rest of a sentence, with its path.
+        thinned: why of a metric only some lines were kept, as the rest of a sentence, by path.
         notes: lines for the tag that says what was left out.
     """
 
     files: dict[str, Content] = field(default_factory=dict)
     warnings: list[tuple[str, str]] = field(default_factory=list)
+    thinned: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     def add(self, path: str, found: Stored) -> None:
@@ -29,8 +31,8 @@ class MetricFiles:
             self.warnings.append((path, f"{found.lost}, or MLflow would fail the whole experiment"))
         if found.one_in > 1:
             kept = f"one line in {found.one_in} and the first, latest, least and greatest value were kept"
-            what = f"its {found.points:,} points take more than the 100 MiB at which GitHub blocks a file; {kept}"
-            self.warnings.append((path, what))
+            why = f"its {found.points:,} points take more than the 100 MiB at which GitHub blocks a file"
+            self.thinned[path] = f"{why}; {kept}"
             self.notes.append(thinned_note(path, found.one_in))
         if found.content:
             self.files[path] = found.content

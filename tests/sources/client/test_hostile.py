@@ -195,7 +195,7 @@ def test_a_long_metric_is_read_page_by_page_and_thinned(tmp_path: Path, monkeypa
     assert isinstance(notes, bytes)
     assert content.read_bytes().splitlines()[-1] == b"5 -999.0 999"
     assert notes.startswith(b"metrics/loss (all but one line in ")
-    assert any("its 1,000 points take more than" in warning for warning in incoming.warnings)
+    assert any("its 1,000 points take more than" in each.reason for each in incoming.refusals)
 
 
 def test_more_than_memory_holds_is_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

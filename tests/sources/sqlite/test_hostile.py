@@ -114,7 +114,7 @@ def test_a_long_metric_is_thinned_and_its_latest_value_kept(newest: Path, monkey
     assert isinstance(content, Path)
     assert max(metric_points(content.read_bytes())) == (999, 5, -997.5)
     assert winner.files[LEFT_OUT].startswith(b"metrics/long (all but one line in ")  # type: ignore[union-attr]
-    assert any("its 1,000 points take more than" in warning for warning in incoming.warnings)
+    assert any("its 1,000 points take more than" in each.reason for each in incoming.refusals)
 
 
 @pytest.mark.parametrize("table", ["params", "metrics", "tags"])

@@ -332,7 +332,7 @@ class _Reader:
         finished = info.status not in ("RUNNING", "SCHEDULED")
         location = info.artifact_uri or ""
         place = ArtifactsPlace(location=location, state=f"{info.status} {info.end_time} {location}" if finished else "")
-        files = self._fit(where, self._with_metrics(Kind.RUN, where, small, metrics), experiment)
+        files = self._fit(where, self._with_metrics(Kind.RUN, where, small, metrics, experiment), experiment)
         return self._with_artifacts(
             Record(kind=Kind.RUN, id=run_id, experiment=experiment, meta=run_meta(info), files=files), place
         )
@@ -377,7 +377,7 @@ class _Reader:
         location = model.artifact_location or ""
         state = f"{meta['status']} {model.last_updated_timestamp} {location}"
         place = ArtifactsPlace(location=location, state="" if meta["status"] == MODEL_PENDING else state)
-        files = self._fit(where, self._with_metrics(Kind.LOGGED_MODEL, where, small, metrics), experiment)
+        files = self._fit(where, self._with_metrics(Kind.LOGGED_MODEL, where, small, metrics, experiment), experiment)
         return self._with_artifacts(
             Record(kind=Kind.LOGGED_MODEL, id=model.model_id, experiment=experiment, meta=meta, files=files), place
         )
@@ -411,13 +411,15 @@ class _Reader:
         return json.dumps(data, cls=TraceJSONEncoder, ensure_ascii=False).encode()
 
     def _with_metrics(
-        self, kind: Kind, where: str, files: Mapping[str, Content], metrics: Mapping[str, Growing]
+        self, kind: Kind, where: str, files: Mapping[str, Content], metrics: Mapping[str, Growing], experiment: str
     ) -> dict[str, Content]:
         """Repair a record's metrics, and add them to its other files."""
         sound = MetricFiles()
         for key, metric in metrics.items():
             sound.add(f"metrics/{key}", metric.stored(of=kind))
         self.warnings += [f"{where}, {path}: {what}." for path, what in sound.warnings]
+        for path, why in sound.thinned.items():
+            self._refuse(where, f"{path}: {why}.", experiment)
         return sound.noted(files)
 
     def _fit(self, where: str, files: Mapping[str, Content], experiment: str) -> dict[str, Content]:

@@ -443,6 +443,8 @@ class _Reader:
     def _record(self, kind: Kind, row: sqlite3.Row, identifier: str, described: Described) -> Record:
         where, name = f"{kind} {identifier}", self.names[row["experiment_id"]]
         self.warnings += [f"{where}: {path}: {what}." for path, what in described.warnings]
+        for path, why in described.thinned.items():
+            self._refuse(where, f"{path}: {why}.", name)
         logged = self._artifacts(kind, row, identifier, described)
         small = self._fit(described.files, where, name)
         if not logged and "artifacts/traces.json" not in described.files:

@@ -5,7 +5,7 @@ import re
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -58,13 +58,15 @@ class Described:
         meta: its description.
         files: its small files.
         location: where its artifacts lie.
-        warnings: what was not kept of its files, with their paths.
+        warnings: what was repaired in its files, with their paths.
+        thinned: why of a metric only some lines were kept, by path.
     """
 
     meta: Mapping[str, object]
     files: Mapping[str, Content]
     location: str
     warnings: Sequence[tuple[str, str]] = ()
+    thinned: Mapping[str, str] = field(default_factory=dict)
 
 
 EXPERIMENT = (
@@ -138,8 +140,12 @@ def run_description(row: sqlite3.Row, small: Small, points: Points) -> Described
         user_id=text_of(row["user_id"]),
     )
     metrics = _metric_files(points, Kind.RUN)
+    return _with_metrics({**meta, **deleted}, small, location, metrics)
+
+
+def _with_metrics(meta: Mapping[str, object], small: Small, location: str, metrics: MetricFiles) -> Described:
     files = metrics.noted(small)
-    return Described(meta={**meta, **deleted}, files=files, location=location, warnings=metrics.warnings)
+    return Described(meta=meta, files=files, location=location, warnings=metrics.warnings, thinned=metrics.thinned)
 
 
 def run_line(row: sqlite3.Row) -> str:
@@ -166,7 +172,7 @@ def logged_model_description(row: sqlite3.Row, small: Small, points: Points) -> 
         "status_message": _text_or_none(row["status_message"]),
     }
     metrics = _metric_files(points, Kind.LOGGED_MODEL)
-    return Described(meta=meta, files=metrics.noted(small), location=location, warnings=metrics.warnings)
+    return _with_metrics(meta, small, location, metrics)
 
 
 def model_line(row: sqlite3.Row) -> str:
