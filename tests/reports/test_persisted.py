@@ -18,7 +18,7 @@ def test_a_failed_push_says_so_first_then_why_then_the_command() -> None:
     heading, cause, command, *_ = persisted.report(FAILED, strict=False).summary.split("\n\n")
 
     assert heading == "### MLflow persistence failed"
-    assert cause == "remote: no \\<models\\> on Fridays"
+    assert cause == "remote: no &#60;models&#62; on Fridays"
     assert command == f"```bash\n{FAILED.recovery}\n```"
 
 

@@ -13,6 +13,6 @@ def test_markdown_escapes_what_would_be_markup() -> None:
     assert TABLE.markdown().splitlines() == [
         "| name | value |",
         "| --- | ---: |",
-        "| a\\|b \\<c\\> | 1.5 |",
-        "| long\\_name | 10 |",
+        "| a&#124;b &#60;c&#62; | 1.5 |",
+        "| long_name | 10 |",
     ]

@@ -8,6 +8,7 @@ from typing import Literal
 from git.exc import GitCommandError
 
 from mlpipeline.core.credentials import without_credentials
+from mlpipeline.core.harmless import without_colours
 
 # GitPython logs what git prints, addresses with passwords included; here it is redacted and returned instead.
 logging.getLogger("git").addHandler(logging.NullHandler())
@@ -58,9 +59,6 @@ _CAUSES: tuple[tuple[Cause, str], ...] = (
     ("rights", r"\b403\b|permission.*denied|write access to repository not granted|not permitted|not allowed to"),
 )
 """The words of git, GitHub, GitLab and others by what they mean; the first that is found decides."""
-
-_ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-"""Colours: a hook may send them, and `color.ui=always` makes git write them."""
 
 _TRACE = re.compile(r"^\d\d:\d\d:\d\d\.\d+ \S+:\d+ .*\n?", re.MULTILINE)
 """A line that `GIT_TRACE` and its like add to what git has to say."""
@@ -167,5 +165,5 @@ def error_text(error: GitCommandError) -> str:
 
 
 def plain(text: str) -> str:
-    """Drop colours and traces from what git wrote."""
-    return _TRACE.sub("", _ESCAPES.sub("", text))
+    """Drop colours, which a hook may send and `color.ui=always` asks for, and traces from what git wrote."""
+    return _TRACE.sub("", without_colours(text))

@@ -9,12 +9,14 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
+from mlpipeline.core import harmless
+
 SUMMARY_LIMIT = 1024 * 1024
 """Bytes that GitHub accepts for the summary of one step; a longer one is dropped whole."""
 
 
 def write_outputs(path: Path, outputs: Mapping[str, object]) -> None:
-    """Append step outputs; a value may hold line breaks.
+    """Append step outputs as they are, line breaks included; NUL alone, which no program takes, is escaped.
 
     Args:
         path: the file that `GITHUB_OUTPUT` names.
@@ -24,7 +26,7 @@ def write_outputs(path: Path, outputs: Mapping[str, object]) -> None:
     for name, value in outputs.items():
         # A delimiter nobody can guess keeps a value from ending its own block and adding outputs.
         delimiter = f"end-{secrets.token_hex(16)}"
-        lines += [f"{output_name(name)}<<{delimiter}", as_text(value), delimiter]
+        lines += [f"{output_name(name)}<<{delimiter}", as_text(value).replace("\0", r"\x00"), delimiter]
     # A file's name may hold bytes that are no text; GitHub reads UTF-8 alone.
     with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
         file.write("".join(f"{line}\n" for line in lines))
@@ -33,7 +35,7 @@ def write_outputs(path: Path, outputs: Mapping[str, object]) -> None:
 def write_summary(path: Path, markdown: str) -> None:
     """Append to the job summary, cut at a line break where it would pass GitHub's limit."""
     room = SUMMARY_LIMIT - (path.stat().st_size if path.exists() else 0)
-    data = f"{markdown.rstrip()}\n\n".encode(errors="replace")
+    data = f"{harmless.visible(markdown).rstrip()}\n\n".encode()
     if len(data) > room:
         note = b"\n\n*Cut: the summary of a step holds 1 MiB.*\n"
         data = data[: max(0, room - len(note))].rpartition(b"\n")[0] + note
@@ -42,14 +44,15 @@ def write_summary(path: Path, markdown: str) -> None:
 
 
 def annotation(level: str, title: str, message: str) -> str:
-    """The log line that GitHub shows as an annotation.
+    """Write the log line that GitHub shows as an annotation.
 
     Args:
         level: `error`, `warning` or `notice`.
         title: a few words.
         message: any text; line breaks are kept.
     """
-    return f"::{level} title={_escape_property(title)}::{_escape(message)}"
+    heading = _escaped(harmless.one_line(title)).replace(":", "%3A").replace(",", "%2C")
+    return f"::{level} title={heading}::{_escaped(harmless.log(message))}"
 
 
 def output_name(name: str) -> str:
@@ -66,9 +69,5 @@ def as_text(value: object) -> str:
     return json.dumps(value) if isinstance(value, list | tuple | dict) else str(value)
 
 
-def _escape(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _escape_property(text: str) -> str:
-    return _escape(text).replace(":", "%3A").replace(",", "%2C")
+def _escaped(text: str) -> str:
+    return text.replace("%", "%25").replace("\n", "%0A")

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 
 from mlpipeline.core.errors import InputError, PipelineError, PublishError
+from mlpipeline.core.harmless import code_block, markdown, one_line
 from mlpipeline.core.outcome import Outcome
 from mlpipeline.core.ranking import Choice
 from mlpipeline.reports.report import Notice, Report
-from mlpipeline.reports.tables import Table, escaped
+from mlpipeline.reports.tables import Table
 
 _TOLD_ELSEWHERE = ("choice", "recovery", "messages")
 """Fields of an outcome that are no outputs: the report shows them in its own words."""
@@ -48,18 +49,18 @@ def _exit_code(outcome: Outcome) -> int:
 
 
 def _text(outcome: Outcome) -> str:
-    facts = "\n".join(f"{name:<10} {value}" for name, value in _facts(outcome).items())
+    facts = "\n".join(f"{name:<10} {one_line(value)}" for name, value in _facts(outcome).items())
     return "\n\n".join(part for part in (_leaderboard(outcome.choice, Table.text), facts) if part)
 
 
 def _summary(outcome: Outcome) -> str:
     has_failed = outcome.status == "failed"
     facts = Table(header=("", ""), rows=[(name, value) for name, value in _facts(outcome).items()]).markdown()
-    messages = "\n".join(f"- **{level}**: {' '.join(message.split())}" for level, message in outcome.messages)
+    messages = "\n".join(f"- **{level}**: {markdown(message)}" for level, message in outcome.messages)
     parts = (
         f"### MLflow persistence{' failed' if has_failed else ''}",
         # The cause and the command come first: the rest of a long summary is folded away.
-        escaped(outcome.reason) if has_failed else "",
+        markdown(outcome.reason) if has_failed else "",
         _recovery(outcome) if outcome.recovery else "",
         facts,
         messages,
@@ -70,7 +71,7 @@ def _summary(outcome: Outcome) -> str:
 
 def _recovery(outcome: Outcome) -> str:
     return (
-        f"```bash\n{outcome.recovery}\n```\n\n"
+        f"{code_block(outcome.recovery, language='bash')}\n\n"
         "This pushes the commit that was built, from the bundle that this step left. The runner takes it along when "
         "it goes: keep it by actions/upload-artifact with the output `bundle-path`."
     )

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mlpipeline.core.errors import PipelineError
+from mlpipeline.core.harmless import code_block
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +44,6 @@ def failed(title: str, error: PipelineError) -> Report:
     return Report(
         outputs={"status": "failed", "reason": error.what},
         text="",
-        summary=f"### {title} failed\n\n```text\n{message}\n```",
+        summary=f"### {title} failed\n\n{code_block(message)}",
         notices=[Notice(level="error", title=f"{title} failed", message=message)],
     )

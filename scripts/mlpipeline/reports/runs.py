@@ -3,10 +3,14 @@
 from collections.abc import Mapping, Sequence
 
 from mlpipeline.core.documents import finite, iso
+from mlpipeline.core.harmless import one_line
 from mlpipeline.core.ranking import Rule, RunSummary
 from mlpipeline.history.selection import EXCLUSIONS
 from mlpipeline.operations.browse import Listed, Shown
 from mlpipeline.reports.tables import Table
+
+WIDEST = 60
+"""Characters of the widest column of names: one long name must not widen every line."""
 
 
 def table_of(shown: Sequence[Listed], rule: Rule, *, reasons: bool) -> str:
@@ -17,12 +21,12 @@ def table_of(shown: Sequence[Listed], rule: Rule, *, reasons: bool) -> str:
     rows = [
         (
             f"{each.rank or '-'}{'*' if each.promoted else ' '}",
-            _printable(each.run.algorithm),
+            each.run.algorithm,
             "-" if each.run.value is None else f"{each.run.value:.6g}",
             each.run.status,
             _time(each.run.end_time),
-            _printable(each.run.experiment),
-            _printable(each.run.run_name),
+            each.run.experiment,
+            each.run.run_name,
             each.run.run_id,
             *([each.excluded or ""] if reasons else []),
         )
@@ -96,9 +100,10 @@ def run_json(run: RunSummary) -> dict[str, object]:
 
 
 def _section(title: str, values: Mapping[str, str]) -> str:
-    width = max(map(len, values))
+    shown = [(one_line(name), one_line(value)) for name, value in values.items()]
+    width = min(WIDEST, max(len(name) for name, _ in shown))
     indent = "  " if title else ""
-    lines = [f"{indent}{name:<{width}}  {_printable(value)}".rstrip() for name, value in values.items()]
+    lines = [f"{indent}{name:<{width}}  {value}".rstrip() for name, value in shown]
     return "\n".join([title, *lines] if title else lines)
 
 
@@ -110,8 +115,3 @@ def _time(milliseconds: int | None) -> str:
 def _bytes(size: int) -> str:
     kibibytes = size / 1024
     return f"{kibibytes / 1024:.1f} MiB" if kibibytes >= 1024 else f"{kibibytes:.1f} KiB"
-
-
-def _printable(text: str) -> str:
-    """One line without control characters: a run may come from anybody, and a terminal obeys them."""
-    return "".join(character if character.isprintable() else "\ufffd" for character in " ".join(text.split()))

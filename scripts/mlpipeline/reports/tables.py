@@ -3,18 +3,23 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mlpipeline.core.harmless import markdown, one_line
+
+LONGEST_CELL = 300
+"""Characters that are shown of a cell: one long name must not widen every row."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """Rows of text under a header; the columns named in `numeric` are aligned to the right."""
+    """Rows of free text under a header; the columns named in `numeric` are aligned to the right."""
 
     header: tuple[str, ...]
     rows: Sequence[Sequence[str]]
     numeric: frozenset[str] = frozenset()
 
     def text(self) -> str:
-        """Aligned columns, two spaces between them."""
-        rows = [self.header, *(tuple(map(_one_line, row)) for row in self.rows)]
+        """Align the columns, two spaces between them."""
+        rows = [tuple(map(_cell, row)) for row in (self.header, *self.rows)]
         widths = [max(len(row[column]) for row in rows) for column in range(len(self.header))]
         return "\n".join(
             "  ".join(
@@ -25,19 +30,12 @@ class Table:
         )
 
     def markdown(self) -> str:
-        """A GitHub table; names are free text, so what would end a cell or begin markup is escaped."""
+        """Write a GitHub table."""
+        header, *rows = ([markdown(_cell(cell)) for cell in row] for row in (self.header, *self.rows))
         rule = ["---:" if name in self.numeric else "---" for name in self.header]
-        rows = [self.header, rule, *([escaped(cell) for cell in row] for row in self.rows)]
-        return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+        return "\n".join(f"| {' | '.join(row)} |" for row in (header, rule, *rows))
 
 
-def _one_line(cell: str) -> str:
-    return " ".join(cell.split())
-
-
-def escaped(text: str) -> str:
-    """Write free text as one line of Markdown that begins no markup."""
-    text = _one_line(text)
-    for character in "\\|`<>[]*_":
-        text = text.replace(character, f"\\{character}")
-    return text
+def _cell(text: str) -> str:
+    line = one_line(text)
+    return line if len(line) <= LONGEST_CELL else f"{line[: LONGEST_CELL - 3]}..."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mlpipeline.core.harmless import one_line
 from mlpipeline.reports.tables import Table
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ _METRICS = ("val_rmse", "val_mae", "val_r2", "test_rmse", "test_mae", "test_r2")
 def facts_text(facts: Mapping[str, object]) -> str:
     """One line a fact, aligned."""
     width = max(len(name) for name in facts)
-    return "\n".join(f"{name.ljust(width)}  {value}" for name, value in facts.items())
+    return "\n".join(f"{name.ljust(width)}  {one_line(str(value))}" for name, value in facts.items())
 
 
 def facts_markdown(facts: Mapping[str, object]) -> str:
