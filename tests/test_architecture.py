@@ -93,6 +93,18 @@ def test_what_only_one_layer_may_do(module: Path) -> None:
 
 
 @pytest.mark.parametrize("module", MODULES, ids=dotted)
+def test_one_module_writes_to_the_streams(module: Path) -> None:
+    if module == PACKAGE / "cli" / "streams.py":
+        return
+    tree = parsed(module)
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    assert not names & {"print", "input", "pprint"}, "streams.py prints"
+    attributes = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    streams = ("sys.stdout.", "sys.stderr.", "sys.__stdout__", "sys.__stderr__", "os.write", "traceback.print")
+    assert not [name for name in attributes if name.startswith(streams)], "streams.py writes"
+
+
+@pytest.mark.parametrize("module", MODULES, ids=dotted)
 def test_a_module_has_one_purpose(module: Path) -> None:
     assert len(module.read_text(encoding="utf-8").splitlines()) <= LONGEST_MODULE
 

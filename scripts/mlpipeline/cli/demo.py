@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlpipeline.cli import entry
+from mlpipeline.cli import entry, streams
 from mlpipeline.core.errors import InputError, PipelineError
 from mlpipeline.reports.links import runs_page
 from mlpipeline.reports.report import Report
@@ -129,7 +129,8 @@ class _Demo:
 
     def job(self, number: int, title: str, candidates: str | None) -> Persisted:
         """What one CI job does, in a clone of its own."""
-        print(f"\nJob {number}: {title}", file=sys.stderr)
+        streams.say("")
+        streams.say(f"Job {number}: {title}")
         checkout = self.folder / f"job-{number}"
         self.run(self.folder, "git", "clone", "--quiet", "origin.git", checkout.name)
         self._write_project(checkout, title, candidates)
@@ -157,7 +158,7 @@ class _Demo:
         """
         is_command = program.endswith(".py")
         shown = shlex.join(["python", f"scripts/{program}", *arguments] if is_command else [program, *arguments])
-        print(f"$ {shown}", file=sys.stderr, flush=True)
+        streams.say(f"$ {shown}")
         command = [sys.executable, str(SCRIPTS / program), *arguments] if is_command else [program, *arguments]
         done = subprocess.run(command, cwd=where, env=self.environ, stdout=subprocess.PIPE, text=True, check=False)
         if done.returncode:

@@ -2,9 +2,8 @@
 
 import argparse
 import importlib
-import io
-import json
 import os
+import shlex
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -12,10 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from mlpipeline.cli import streams
+from mlpipeline.core.credentials import without_credentials
 from mlpipeline.core.errors import MissingDependencyError, PipelineError
+from mlpipeline.core.harmless import json_text
 from mlpipeline.core.nearest import did_you_mean
 from mlpipeline.reports import github
-from mlpipeline.reports.report import Notice, Report, failed
+from mlpipeline.reports.report import Report, failed
 
 EXIT_CODES = """\
 exit codes:
@@ -133,32 +135,32 @@ def run(parser: argparse.ArgumentParser, argv: Sequence[str] | None = None) -> i
     Returns:
         The exit code.
     """
-    _print_what_can_be_printed()
     _forget_repositories()
+    with streams.harmless_streams():
+        return _run(parser, argv)
+
+
+def _run(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> int:
     flags = parser.parse_args(argv)
     command: Command = flags.command
     environ = dict(os.environ)
     try:
         report = command.work(flags, environ)
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        streams.say("interrupted")
         return 130
     except ImportError as error:
         failure = _missing(error, command.extra)
     except PipelineError as error:
         failure = error
     except Exception:  # noqa: BLE001 - the one broad catch: a bug must still reach the annotations
-        failure = PipelineError(f"{traceback.format_exc().rstrip()}\nThis is a bug in {parser.prog}.")
+        trace = without_credentials(traceback.format_exc().rstrip())
+        failure = PipelineError(f"{trace}\nThis is a bug in {parser.prog}.")
     else:
         _publish(report, environ, as_json=flags.json)
         return report.exit_code
     _publish(command.failure(parser.prog, failure, flags), environ, as_json=flags.json)
     return failure.exit_code if command.is_strict(flags) else 0
-
-
-def say(line: str) -> None:
-    """Show a line of progress."""
-    print(line, file=sys.stderr, flush=True)
 
 
 _OF_ANOTHER_REPOSITORY = (
@@ -196,18 +198,13 @@ def _forget_repositories() -> None:
         os.environ.pop(name, None)
 
 
-def _print_what_can_be_printed() -> None:
-    """Let a terminal that lacks a character show its number, instead of ending in an error."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-
-
 def _describe(parser: argparse.ArgumentParser, description: str, epilog: str) -> None:
     parser.description = description
     parser.epilog = "\n\n".join(part for part in (epilog.strip(), EXIT_CODES) if part)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.allow_abbrev = False
+    # Python 3.14 would colour it by sequences that the streams show as text.
+    setattr(parser, "color", False)  # noqa: B010 - no attribute in Python 3.11
 
 
 def _missing(error: ImportError, extra: str) -> PipelineError:
@@ -221,7 +218,9 @@ def _missing(error: ImportError, extra: str) -> PipelineError:
         return MissingDependencyError(what, remedy=f"pip install {package}")
     # argv[0] is how the person called the command: in the new environment it is called the same way.
     return MissingDependencyError(
-        what, remedy=f"python3 {os.path.relpath(install)} {extra} && .venv/bin/python {sys.argv[0]}"
+        what,
+        remedy=f"{shlex.join(['python3', os.path.relpath(install), extra])} && "
+        f"{shlex.join(['.venv/bin/python', sys.argv[0]])}",
     )
 
 
@@ -229,24 +228,10 @@ def _publish(report: Report, environ: Mapping[str, str], *, as_json: bool) -> No
     """Write a report to standard output, to standard error and to GitHub's files."""
     on_github = environ.get("GITHUB_ACTIONS") == "true"
     for notice in report.notices:
-        _print_notice(notice, on_github=on_github)
+        streams.notify(notice, on_github=on_github)
     if path := environ.get("GITHUB_OUTPUT"):
         github.write_outputs(Path(path), report.outputs)
     if report.summary and (path := environ.get("GITHUB_STEP_SUMMARY")):
         github.write_summary(Path(path), report.summary)
-    _print(json.dumps(dict(report.outputs), indent=2) if as_json else report.text)
-
-
-def _print_notice(notice: Notice, *, on_github: bool) -> None:
-    # On standard error on GitHub, too: the runner reads both streams, and --json owns standard output.
-    line = github.annotation(notice.level, notice.title, notice.message)
-    print(line if on_github else f"{notice.level}: {notice.message}", file=sys.stderr)
-
-
-def _print(text: str) -> None:
-    try:
-        if text:
-            print(text, flush=True)
-    except BrokenPipeError:
-        # Whoever reads has seen enough, as `head` has; Python would complain once more when it closes the stream.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if text := json_text(report.outputs) if as_json else report.text:
+        streams.show(text)

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mlpipeline.cli import entry
+from mlpipeline.cli import entry, streams
 from mlpipeline.core.errors import InputError, MissingDependencyError
 from mlpipeline.reports.report import Report
 
@@ -52,7 +52,7 @@ def _work(flags: argparse.Namespace, environ: Mapping[str, str]) -> Report:
     venv = Path(os.path.abspath(flags.venv))  # noqa: PTH100 - resolve() would leave the folder through a symlink
     reused = _holds(venv, flags.lock)
     if not reused:
-        print(f"Installing requirements/{flags.lock}.txt into {flags.venv} ...", file=sys.stderr)
+        streams.say(f"Installing requirements/{flags.lock}.txt into {flags.venv} ...")
         _make(venv, flags.lock, environ)
     python = _interpreter(venv)
     return Report(outputs={"python": str(python), "reused": reused}, text=str(python), summary="")

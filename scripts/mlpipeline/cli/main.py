@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Sequence
 
-from mlpipeline.cli import load_data, persist, preprocess, train
+from mlpipeline.cli import load_data, persist, preprocess, streams, train
 from mlpipeline.cli.history import main as history
 
 COMMANDS: dict[str, tuple[Callable[..., int], str]] = {
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return run(arguments[1:], prog=f"mlflow-git {name}")
     usage = USAGE.format(commands="\n".join(f"  {command:<12}{summary}" for command, (_, summary) in COMMANDS.items()))
     if name in ("-h", "--help"):
-        print(usage)
+        streams.show(usage)
         return 0
-    print(f"{usage}\n\nmlflow-git: error: {f'no command {name!r}' if name else 'name a command'}", file=sys.stderr)
+    streams.tell(f"{usage}\n\nmlflow-git: error: {f'no command {name!r}' if name else 'name a command'}")
     return 2

@@ -286,7 +286,6 @@ class _Reader:
         metrics = {path: file for path, file in found.files.items() if path.startswith("metrics/")}
         others = self._contents({path: file for path, file in found.files.items() if path not in metrics})
         sound = self._metrics(kind, folder, metrics)
-        thinned = [metrics[path] for path in sound.thinned]
         small = sound.noted(others)
         location = _location(kind, meta, small)
         logged = self.finder.of_record(kind, folder.name, location=location, metadata=folder)

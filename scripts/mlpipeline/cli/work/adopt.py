@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 
-from mlpipeline.cli import entry
+from mlpipeline.cli import streams
 from mlpipeline.cli.work.settings import publish_settings
 from mlpipeline.history.health import Health
 from mlpipeline.operations.adopt import adopt
@@ -27,7 +27,7 @@ _ROWS = {
 
 def work(flags: argparse.Namespace, environ: Mapping[str, str]) -> Report:
     """Heal the branch's history."""
-    effects = Effects(now=time.time, sleep=time.sleep, say=entry.say)
+    effects = Effects(now=time.time, sleep=time.sleep, say=streams.say)
     adoption = adopt(publish_settings(flags, environ), effects)
     report = persisted.report(adoption.outcome, strict=flags.fail_on_error)
     opened = _table(adoption.before, adoption.after)

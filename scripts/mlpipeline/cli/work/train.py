@@ -4,8 +4,9 @@ import argparse
 from collections.abc import Mapping
 from pathlib import Path
 
-from mlpipeline.cli import entry
+from mlpipeline.cli import streams
 from mlpipeline.core.credentials import without_credentials
+from mlpipeline.core.harmless import markdown, one_line
 from mlpipeline.reports.report import Notice, Report
 from mlpipeline.training import candidates, evaluation, provenance, recording, reporting, splitting, tables, trainer
 from mlpipeline.training.provenance import CiJob
@@ -52,10 +53,10 @@ def work(parsed: argparse.Namespace, environ: Mapping[str, str]) -> Report:
         text="\n".join(
             [
                 reporting.leaderboard(outcomes).text(),
-                f"Logged to {shown_uri}, experiment '{experiment}'. Next: python scripts/persist.py",
+                f"Logged to {shown_uri}, experiment '{one_line(experiment)}'. Next: python scripts/persist.py",
             ]
         ),
-        summary=f"### Training: {experiment}\n\n{reporting.leaderboard(outcomes).markdown()}",
+        summary=f"### Training: {markdown(experiment)}\n\n{reporting.leaderboard(outcomes).markdown()}",
         notices=[
             Notice(level="warning", title="Candidate failed", message=f"{outcome.candidate.name}: {outcome.failure}")
             for outcome in failed
@@ -65,7 +66,7 @@ def work(parsed: argparse.Namespace, environ: Mapping[str, str]) -> Report:
 
 def _progress(outcome: CandidateResult) -> None:
     result = "failed" if outcome.failure else f"val_rmse {outcome.metrics['val_rmse']:.4f}"
-    entry.say(f"{outcome.candidate.name}: {result}, {outcome.seconds:.1f} s")
+    streams.say(f"{outcome.candidate.name}: {result}, {outcome.seconds:.1f} s")
 
 
 def _experiment(data: str) -> str:

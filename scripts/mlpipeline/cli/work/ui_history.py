@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from mlpipeline.cli import entry
+from mlpipeline.cli import streams
 from mlpipeline.cli.work.settings import history_root
 from mlpipeline.core.errors import RepositoryError
 from mlpipeline.history.folder import refuse_none
@@ -29,10 +29,10 @@ def work(flags: argparse.Namespace, environ: Mapping[str, str]) -> Report:
     counted = f"{done.read} read, {done.kept} unchanged, {done.removed} removed"
     text = f"{'Built' if done.rebuilt else 'Refreshed'} {file}: {counted}."
     if not flags.refresh_only:
-        entry.say(text)
-        entry.say(f"{READ_VIEW} Starting MLflow's UI; Ctrl-C ends it.")
+        streams.say(text)
+        streams.say(f"{READ_VIEW} Starting MLflow's UI; Ctrl-C ends it.")
         for refused in done.refused:
-            entry.say(f"warning: left out: {refused}")
+            streams.say(f"warning: left out: {refused}")
         ui.serve(
             file,
             host=flags.host,
@@ -58,11 +58,11 @@ def work(flags: argparse.Namespace, environ: Mapping[str, str]) -> Report:
 
 def _tell(root: Path, address: str) -> None:
     """Say where the UI is, and where the runs of the promoted run's experiment are in it."""
-    entry.say(f"The history is at {address}")
+    streams.say(f"The history is at {address}")
     run = recorded_in(root).run_id
     if run and is_id(run) and (folder := next(root.glob(f"{METADATA}/*/{run}"), None)):
         # The cache is a database, which holds the number.
-        entry.say(f"Its runs are at {runs_page(folder.parent.name.replace('_', ''), ui=address)}")
+        streams.say(f"Its runs are at {runs_page(folder.parent.name.replace('_', ''), ui=address)}")
 
 
 def _cache_folder(root: Path, environ: Mapping[str, str]) -> Path:
