@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Protocol
 
 from mlpipeline.core.edits import Delete, Edit, Tree, Write
+from mlpipeline.core.harmless import commit_name, one_line
 from mlpipeline.core.ranking import Choice, RuleOptions, RunSummary
 from mlpipeline.core.records import Incoming
 from mlpipeline.history import experiments, manifest, merge, reader, rules, selection
@@ -214,9 +215,10 @@ def _missing_git_files(tip: Tree) -> Iterator[Write]:
 
 def _message(subject: str, choice: Choice, *, keeps: bool) -> str:
     best = choice.best
+    subject = one_line(subject)
     if best is None:
         return f"{subject}, {'the promoted run stays' if keeps else 'no run to promote'}\n"
     return (
-        f"{subject}, best {choice.rule.metric} {best.value:.6g} by {best.algorithm}\n\n"
-        f"Promoted-run: {best.run_id}\nExperiment: {' '.join(best.experiment.split())}\n"
+        f"{subject}, best {commit_name(choice.rule.metric)} {best.value:.6g} by {commit_name(best.algorithm)}\n\n"
+        f"Promoted-run: {best.run_id}\nExperiment: {commit_name(best.experiment)}\n"
     )
