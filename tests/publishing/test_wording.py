@@ -115,5 +115,5 @@ def test_the_command_that_recovers_a_push_can_succeed_where_the_push_did_not(
     told = wording.recovery(failure, bundle="/b/abc.bundle", remote="origin", branch="main", name="refs/heads/x")
 
     assert told[0] == means
-    assert told[1].startswith("git fetch '/b/abc.bundle' refs/heads/x && git push origin ")
+    assert told[1].startswith("git fetch /b/abc.bundle refs/heads/x && git push origin ")
     assert command in told[1]

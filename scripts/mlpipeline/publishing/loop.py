@@ -4,6 +4,7 @@ Nothing of the user's is touched before the push has landed.
 """
 
 import random
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -63,7 +64,7 @@ def target_branch(settings: PublishSettings, checkout: Checkout) -> str:
     if settings.remote not in checkout.remotes():
         raise RepositoryError(
             f"The repository at '{checkout.top}' has no remote called '{settings.remote}'.",
-            remedy=f"git remote add {settings.remote} URL, or name another with --remote.",
+            remedy=f"git remote add {shlex.quote(settings.remote)} URL, or name another with --remote.",
         )
     branch = settings.branch or checkout.branch or settings.context.branch
     if branch is None:
@@ -248,7 +249,8 @@ class Publication:
             raise RepositoryError(
                 f"The branch '{self.branch}' has commits here but does not exist on '{self.settings.remote}'.",
                 untouched="the branch and the remote.",
-                remedy=f"git push --set-upstream {self.settings.remote} {self.branch}, then run this again.",
+                remedy=f"{shlex.join(['git', 'push', '--set-upstream', self.settings.remote, self.branch])}, "
+                "then run this again.",
             )
 
     @property

@@ -1,5 +1,6 @@
 """Refuse to write over what others own: decided from a plan and the tip before anything is written."""
 
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -82,7 +83,8 @@ def _refuse_replacing(edits: Iterable[Edit], planned: Plan, tip: GitTree) -> Non
             f"'{tip.root}{foreign[0]}' is on the branch and was not put there by a promotion"
             f"{f', nor were {len(foreign) - 1} more' if foreign[1:] else ''}.",
             untouched=_UNTOUCHED,
-            remedy=f"{_ELSEWHERE}; or move it away: git mv '{tip.root}{foreign[0]}' NEW, commit, push, run this again.",
+            remedy=f"{_ELSEWHERE}; or move it away: git mv {shlex.quote(tip.root + foreign[0])} NEW, commit, push, run "
+            "this again.",
         )
 
 

@@ -1,8 +1,10 @@
 """Say how publishing went: reasons, warnings and remedies; pure text."""
 
+import shlex
 from collections.abc import Collection, Iterator, Sequence
 
 from mlpipeline.core.edits import Tree
+from mlpipeline.core.harmless import one_line
 from mlpipeline.core.nearest import did_you_mean
 from mlpipeline.core.ranking import Choice
 from mlpipeline.history import reader, selection
@@ -127,15 +129,17 @@ def recovery(failure: Failure, *, bundle: str, remote: str, branch: str, name: s
         branch: the branch it was meant for.
         name: the commit's ref in the bundle.
     """
-    fetch = f"git fetch '{bundle}' {name}"
-    push = f"{fetch} && git push {remote} FETCH_HEAD:refs/heads/{branch}"
+    fetch = shlex.join(["git", "fetch", bundle, name])
+    to = f"git push {shlex.quote(remote)}"
+    target = shlex.quote(f"refs/heads/{branch}")
+    push = f"{fetch} && {to} FETCH_HEAD:{target}"
     match failure:
         case Declined(cause="signature"):
             signed = "git log -1 --format=%B FETCH_HEAD | git commit-tree -S -p FETCH_HEAD^ FETCH_HEAD^{tree}"
-            return "sign and push", f'{fetch} && git push {remote} "$({signed})":refs/heads/{branch}'
+            return "sign and push", f'{fetch} && {to} "$({signed})":{target}'
         case Declined(cause="protected" | "pull-request" | "checked-out"):
             own = bundle.rpartition("/")[2].removesuffix(".bundle")
-            return "push to another branch", f"{fetch} && git push {remote} FETCH_HEAD:refs/heads/mlflow-{own}"
+            return "push to another branch", f"{fetch} && {to} FETCH_HEAD:refs/heads/mlflow-{own}"
         case Declined(cause="no-credentials" | "bad-credentials" | "rights" | "sso" | "read-only-key"):
             return "in a clone that may push, push", push
     return "push", push
@@ -144,9 +148,9 @@ def recovery(failure: Failure, *, bundle: str, remote: str, branch: str, name: s
 def messages(plan: Plan, follow_up: FollowUp | None) -> Iterator[tuple[str, str]]:
     """Name what a person should know of a plan, by annotation level."""
     for refusal in (refusal for part in plan.incoming for refusal in part.refusals):
-        yield "error" if refusal.remedy else "warning", str(refusal)
+        yield "error" if refusal.remedy else "warning", one_line(str(refusal))
     for warning in (warning for part in plan.incoming for warning in part.warnings):
-        yield "warning", warning
+        yield "warning", one_line(warning)
     if plan.choice.best is None and plan.choice.runs:
         yield _nothing_promoted(plan)
     elif plan.choice.runs:

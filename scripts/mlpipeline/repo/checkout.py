@@ -78,7 +78,7 @@ class Checkout:
         except GitCommandError as error:
             raise RepositoryError(
                 f"git refuses the repository at '{self.top}': {last_line(error)}",
-                remedy=f"git config --global --add safe.directory '{self.top}'",
+                remedy=shlex.join(["git", "config", "--global", "--add", "safe.directory", str(self.top)]),
             ) from error
 
     @property
@@ -191,7 +191,7 @@ class Checkout:
             replaceable: files, relative to the top, whose content `commit` is known to hold; they are set aside
                 first and come back if git refuses to move.
         """
-        pull = f"git pull --rebase {remote} {branch}"
+        pull = shlex.join(["git", "pull", "--rebase", remote, branch])
         if self.branch != branch:
             return FollowUp(followed=False, reason=f"the branch '{branch}' is not checked out")
         try:
@@ -242,14 +242,17 @@ class Checkout:
         """Say what to do where the checkout has commits of its own: they go on top of what was pushed."""
         count = int(self._repo.git.rev_list("--count", f"{commit}..{head}"))
         own = f"'{branch}' has {count} {'commit that is' if count == 1 else 'commits that are'} not on '{remote}'"
-        commands = [f"git pull --rebase {remote} {branch}", f"git push {remote} HEAD:refs/heads/{branch}"]
+        commands = [
+            shlex.join(["git", "pull", "--rebase", remote, branch]),
+            shlex.join(["git", "push", remote, f"HEAD:refs/heads/{branch}"]),
+        ]
         others: list[str] = []
         # They would be in the way of a rebase, and what they hold comes back with it.
         if folders := sorted({path.split("/", 1)[0] for path in expendable}):
             others = sorted(self.changed_files(folders) - expendable)
             # A stash, and not dropped: what training has written by the time somebody types this is in it.
-            stash = f"git stash push --all --message 'published on {remote}' -- {shlex.join(folders)}"
-            commands.insert(0, stash)
+            message = f"published on {remote}"
+            commands.insert(0, shlex.join(["git", "stash", "push", "--all", "--message", message, "--", *folders]))
         away = f"move {_named(others)} away, then " if others else ""
         return FollowUp(followed=False, reason=own, remedy=away + " && ".join(commands))
 

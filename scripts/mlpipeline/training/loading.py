@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -311,7 +312,9 @@ def _no_file(path: Path) -> InputError:
     near = nearest(_stem(path), files)
     if near is None:
         return InputError(f"There is no file '{path}'.")
-    return InputError(f"There is no file '{path}'. Did you mean '{files[near]}'?", remedy=f"--data {files[near]}")
+    return InputError(
+        f"There is no file '{path}'. Did you mean '{files[near]}'?", remedy=shlex.join(["--data", str(files[near])])
+    )
 
 
 def _stem(path: Path) -> str:
@@ -326,7 +329,7 @@ def _no_column(target: str, names: list[str], *, source: str) -> InputError:
         return InputError(f"{what} It looks separated by {delimited.shown(sign)}.", remedy=delimited.flag(sign))
     near = nearest(target, names)
     if near is not None:
-        return InputError(f"{what} Did you mean '{near}'?", remedy=f"--target {near}")
+        return InputError(f"{what} Did you mean '{near}'?", remedy=shlex.join(["--target", near]))
     return InputError(what, remedy=HEADLESS if looks_headless(names) else "--target COLUMN")
 
 

@@ -7,6 +7,7 @@ what `MLFLOW_RUN_ID` names, and tag runs and models with the script's absolute p
 import json
 import logging
 import re
+import shlex
 import shutil
 import tempfile
 import time
@@ -232,7 +233,7 @@ def _check_location(experiment: Experiment, tracking_uri: str) -> None:
     if not folder.is_absolute() and home != Path.cwd():
         raise InputError(
             f"The experiment '{experiment.name}' keeps its artifacts beside the store, in {home}.",
-            remedy=f"train in that folder: cd {home}",
+            remedy=f"train in that folder: cd {shlex.quote(str(home))}",
         )
 
 

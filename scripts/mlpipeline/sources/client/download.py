@@ -6,6 +6,7 @@ stranger's word: artifacts are fetched only from places that end in the record's
 
 import os
 import posixpath
+import shlex
 import shutil
 import sys
 import threading
@@ -158,7 +159,7 @@ class Fetcher:
             raise MissingDependencyError(
                 f"MLflow needs the Python package '{error.name}' to reach the artifacts at "
                 f"'{without_credentials(location)}'.",
-                remedy=f"{sys.executable} -m pip install {error.name}",
+                remedy=shlex.join([sys.executable, "-m", "pip", "install", str(error.name)]),
             ) from error
         except Exception as error:
             # Each cloud's library raises errors of its own.
