@@ -66,7 +66,7 @@ def harmless_streams() -> Iterator[None]:
             # A terminal that lacks a character shows its number, instead of ending the command in an error.
             stream.reconfigure(errors="backslashreplace")
     out = _Harmless(sys.stdout, harmless.log)
-    err = _Harmless(sys.stderr, lambda text: harmless.log(without_credentials(text)))
+    err = _Harmless(sys.stderr, _others)
     with redirect_stdout(out), redirect_stderr(err):
         try:
             yield
@@ -74,6 +74,12 @@ def harmless_streams() -> Iterator[None]:
             for each in (out, err):
                 with _until_nobody_reads(each):
                     each.flush()
+
+
+def _others(text: str) -> str:
+    """Write what is not ours: without logins, and indented where it goes on, so that it looks like no line of ours."""
+    first, *rest = harmless.log(without_credentials(text)).splitlines(keepends=True)
+    return "".join([first, *(f"  {line}" for line in rest)])
 
 
 def say(line: str) -> None:
@@ -87,14 +93,15 @@ def tell(text: str) -> None:
 
 
 def notify(notice: Notice, *, on_github: bool) -> None:
-    """Show a notice: on GitHub as an annotation, elsewhere as lines on standard error.
+    """Show a notice: on GitHub as an annotation, elsewhere on standard error. An error may have several lines.
 
     On standard error on GitHub, too: the runner reads both streams, and `--json` owns standard output.
     """
+    message = notice.message if notice.level == "error" else harmless.one_line(notice.message)
     if on_github:
-        _write(sys.stderr, github.annotation(notice.level, notice.title, notice.message))
+        _write(sys.stderr, github.annotation(notice.level, notice.title, message))
     else:
-        tell(f"{notice.level}: {notice.message}")
+        tell(f"{notice.level}: {message}")
 
 
 def show(text: str) -> None:

@@ -22,7 +22,8 @@ class PipelineError(Exception):
 
     def __str__(self) -> str:
         parts = [self.what, self.untouched and f"Untouched: {self.untouched}", self.remedy and f"To do: {self.remedy}"]
-        return "\n".join(part for part in parts if part)
+        # What a name or a message goes on with in a second line must not look like the next part.
+        return "\n".join(part.replace("\n", "\n  ") for part in parts if part)
 
 
 class InputError(PipelineError):

@@ -228,4 +228,4 @@ def _excluded(choice: Choice) -> str:
 def _absent(what: str, name: str, kind: str, names: Sequence[str]) -> str:
     more = [f"and {len(names) - NAMED} more"] if len(names) > NAMED else []
     known = f"{kind} in this history: {', '.join([*names[:NAMED], *more])}" if names else f"this history has no {kind}"
-    return f"{what} '{name}'; {known}.{did_you_mean(name, names)}"
+    return one_line(f"{what} '{name}'; {known}.{did_you_mean(name, names)}")

@@ -35,7 +35,7 @@ def write_outputs(path: Path, outputs: Mapping[str, object]) -> None:
 def write_summary(path: Path, markdown: str) -> None:
     """Append to the job summary, cut at a line break where it would pass GitHub's limit."""
     room = SUMMARY_LIMIT - (path.stat().st_size if path.exists() else 0)
-    data = f"{harmless.visible(markdown).rstrip()}\n\n".encode()
+    data = f"{harmless.log(markdown).rstrip()}\n\n".encode()
     if len(data) > room:
         note = b"\n\n*Cut: the summary of a step holds 1 MiB.*\n"
         data = data[: max(0, room - len(note))].rpartition(b"\n")[0] + note

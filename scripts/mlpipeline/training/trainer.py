@@ -59,7 +59,7 @@ def train(
         outcomes.append(_train(candidate, task, recorder))
         progress(outcomes[-1])
     if all(outcome.failure for outcome in outcomes):
-        reasons = "\n".join(f"  {outcome.candidate.name}: {outcome.failure}" for outcome in outcomes)
+        reasons = "\n".join(f"{outcome.candidate.name}: {outcome.failure}" for outcome in outcomes)
         raise TrainingError(
             f"All {len(outcomes)} candidates failed:\n{reasons}",
             untouched="each left a FAILED run in the tracking store.",
