@@ -48,7 +48,8 @@ def write_hostile_store(store: Path) -> None:
     run = store / EXPERIMENT / BAD
     spoil(run / "meta.yaml", run_name=TEXT, user_id=TEXT, source_name=TEXT, entry_point_name=TEXT)
     mlstore.write_metric(run / "metrics" / NAME, [(1, 1.0, 0)])
-    mlstore.put(run / "metrics" / f"{NAME}2", TEXT.encode())
+    mlstore.write_run(store, run_id="d" * 32, experiment=TEXT)
+    mlstore.put(store / EXPERIMENT / ("d" * 32) / "metrics" / NAME, TEXT.encode())
     mlstore.put(store / EXPERIMENT / "tags" / NAME, TEXT.encode())
     dataset = {"name": TEXT, "digest": TEXT, "source": TEXT, "source_type": TEXT, "schema": TEXT, "profile": TEXT}
     mlstore.write_yaml(store / EXPERIMENT / "datasets" / NAME[:100] / "meta.yaml", dataset)

@@ -1,5 +1,7 @@
 """One remedy a cause: what is said of each way in which a push can end."""
 
+import subprocess
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -117,3 +119,22 @@ def test_the_command_that_recovers_a_push_can_succeed_where_the_push_did_not(
     assert told[0] == means
     assert told[1].startswith("git fetch /b/abc.bundle refs/heads/x && git push origin ")
     assert command in told[1]
+
+
+HOSTILE = "a'b;$(touch${IFS}x)`id`&"
+
+
+@pytest.mark.parametrize("cause", ["policy", "signature", "protected"])
+def test_a_name_is_one_word_of_the_command_that_recovers(cause: Cause, tmp_path: Path) -> None:
+    failure = Declined(reason="", cause=cause)
+
+    _, command = wording.recovery(
+        failure, bundle=f"/b c/{HOSTILE}.bundle", remote=HOSTILE, branch=HOSTILE, name="refs/heads/x"
+    )
+
+    shown = f"git() {{ printf '<%s>' \"$@\"; }}; {command}"
+    done = subprocess.run(["sh", "-c", shown], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert f"<fetch></b c/{HOSTILE}.bundle><refs/heads/x><push><{HOSTILE}>" in done.stdout
+    assert not list(tmp_path.iterdir())
+    if cause == "policy":
+        assert done.stdout.endswith(f"<FETCH_HEAD:refs/heads/{HOSTILE}>")

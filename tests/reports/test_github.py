@@ -20,6 +20,22 @@ def test_outputs_survive_line_breaks_and_imitated_delimiters(tmp_path: Path) -> 
     assert parsed == {"reason": "a\nend-0\nevil=1", "pushed": "true", "value": "1.5", "run-id": ""}
 
 
+def test_an_output_is_the_very_text_but_for_nul(tmp_path: Path) -> None:
+    file = tmp_path / "output"
+
+    github.write_outputs(file, {"reason": "a\0b\x1b\u202e\r"})
+
+    assert file.read_bytes().split(b"\n")[1].decode() == "a\\x00b\x1b\u202e\r"
+
+
+def test_nothing_in_a_summary_is_obeyed_where_it_is_printed(tmp_path: Path) -> None:
+    file = tmp_path / "summary"
+
+    github.write_summary(file, "```\n::error::x\x1b[2J\n```")
+
+    assert file.read_text(encoding="utf-8") == "```\n\\x3a:error::x\\x1b[2J\n```\n\n"
+
+
 def test_a_summary_stays_below_githubs_limit(tmp_path: Path) -> None:
     file = tmp_path / "summary"
 

@@ -138,8 +138,8 @@ def recovery(failure: Failure, *, bundle: str, remote: str, branch: str, name: s
             signed = "git log -1 --format=%B FETCH_HEAD | git commit-tree -S -p FETCH_HEAD^ FETCH_HEAD^{tree}"
             return "sign and push", f'{fetch} && {to} "$({signed})":{target}'
         case Declined(cause="protected" | "pull-request" | "checked-out"):
-            own = bundle.rpartition("/")[2].removesuffix(".bundle")
-            return "push to another branch", f"{fetch} && {to} FETCH_HEAD:refs/heads/mlflow-{own}"
+            own = f"mlflow-{bundle.rpartition('/')[2].removesuffix('.bundle')}"
+            return "push to another branch", f"{fetch} && {to} {shlex.quote(f'FETCH_HEAD:refs/heads/{own}')}"
         case Declined(cause="no-credentials" | "bad-credentials" | "rights" | "sso" | "read-only-key"):
             return "in a clone that may push, push", push
     return "push", push
