@@ -5,10 +5,8 @@ artifacts move out of the metadata, empty folders survive and malformed files ar
 where it is and is named.
 """
 
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from mlpipeline.core.errors import InputError
 from mlpipeline.core.outcome import Outcome
@@ -52,11 +50,8 @@ def adopt(settings: PublishSettings, effects: Effects) -> Adoption:
     """
     checkout = Checkout(settings.repository)
     branch = target_branch(settings, checkout)
-    with (
-        checkout.scratch(settings.remote, inherited_settings=settings.context.git_settings) as scratch,
-        tempfile.TemporaryDirectory(prefix="mlflow-adopt-") as folder,
-    ):
-        history = _BranchHistory(prefix=settings.prefix, folder=Path(folder).resolve(), say=effects.say)
+    with checkout.scratch(settings.remote, inherited_settings=settings.context.git_settings) as scratch:
+        history = _BranchHistory(folder=scratch.folder, prefix=settings.prefix, say=effects.say)
         publication = Publication(
             settings=settings,
             effects=effects,
@@ -80,7 +75,7 @@ class _BranchHistory:
 
     Attributes:
         prefix: the history's root in it, empty or with a `/` at its end.
-        folder: an empty folder in which the branch's files are laid out.
+        folder: a folder in which the branch's files can be laid out.
         say: shows a line of progress.
     """
 

@@ -4,21 +4,24 @@ import os
 import re
 import shlex
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
+from typing import cast
 
 import git
 from git.exc import GitCommandError, InvalidGitRepositoryError, NoSuchPathError
 
 from mlpipeline.core.edits import blob_id
 from mlpipeline.core.errors import RepositoryError
+from mlpipeline.repo.aside import leavings, step_aside
+from mlpipeline.repo.fastimport import git_program
 from mlpipeline.repo.remote import error_text, is_transport, last_line
 from mlpipeline.repo.scratch import Scratch
 from mlpipeline.repo.tree import GitTree
+from mlpipeline.repo.workspace import remove_abandoned, workspace
 
 _SCRATCH_SETTINGS = (
     ("push.gpgSign", "false"),
@@ -29,6 +32,9 @@ _SCRATCH_SETTINGS = (
     ("maintenance.auto", "false"),
 )
 """What the user's configuration may say of pushes and fetches in general, and must not say of ours."""
+
+_SCRATCH = "mlflow-persistence-"
+"""What the names of scratch repositories' folders begin with."""
 
 NAMED = 10
 """Files that a message names, at the most."""
@@ -151,8 +157,10 @@ class Checkout:
             remote: the remote's name.
             inherited_settings: how many settings the environment already passes to git (`GIT_CONFIG_COUNT`).
         """
-        with tempfile.TemporaryDirectory(prefix="mlflow-persistence-", ignore_cleanup_errors=True) as folder:
-            path = Path(folder, "scratch.git")
+        self.recover()
+        remove_abandoned(_SCRATCH)
+        with workspace(_SCRATCH) as folder:
+            path = folder.path / "scratch.git"
             # An empty template and a folder without hooks: those of the user must not run on what we do here.
             repo = git.Repo.init(
                 path, bare=True, template="", object_format=self.object_format, allow_unsafe_options=True
@@ -173,6 +181,12 @@ class Checkout:
                     repo.git.update_ref(f"refs/mlflow/have-{number}", known)
             try:
                 yield scratch
+            except GitCommandError as error:
+                raise RepositoryError(
+                    f"git failed: {last_line(error)}.",
+                    untouched="the checkout, the branch on the remote and the runs.",
+                    remedy="see that there is room on the disk and in memory, then run this again.",
+                ) from error
             finally:
                 repo.close()
 
@@ -220,16 +234,58 @@ class Checkout:
         """Bring branch, index and files to `commit`, whatever the user's configuration says of merges in general."""
         # Git takes ignored files for expendable; a user's ignored file is theirs all the same.
         flags = ("--ff-only", "--no-overwrite-ignore", "--no-autostash", "--no-verify-signatures", "--quiet")
+        merge = [git_program(), "-c", "core.quotePath=false", "merge", *flags, commit]
         try:
-            with self._set_aside(expendable) as aside:
-                self._repo.git(c="core.quotePath=false").merge(*flags, commit)
+            with step_aside(self.bundle_folder(), self.top, expendable, commit=commit) as aside:
+                # With the lock, git is known to run on where this process is killed and git is not.
+                self._repo.git.execute(merge, pass_fds=aside.lock)
+                self._restore_missing(aside.paths)
         except GitCommandError as error:
             return _blocked(error, pull)
         except OSError as error:
             return FollowUp(followed=False, reason=str(error), remedy=pull)
-        self._restore_missing(aside)
-        self._remove_empty_folders(aside)
+        self._remove_empty_folders(aside.paths)
         return FollowUp(followed=True)
+
+    def recover(self) -> None:
+        """Bring the checkout out of the state in which a killed process left it, if one did.
+
+        What had stepped aside comes back, unless git has moved: then the commit holds it. If git was killed as well,
+        its locks go, and the files that it had begun to write; the next `follow` does the rest.
+        """
+        for left in leavings(self.bundle_folder()):
+            head = self.commit("HEAD")
+            if left.move and head and self._contains(head, left.move.commit):
+                self._restore_missing(left.paths)
+                continue
+            left.put_back(self.top)
+            if left.move:
+                self._remove_locks(left.move.began)
+            if left.move and head and self.commit(left.move.commit):
+                self._remove_begun(head, left.move.commit)
+
+    def _remove_locks(self, began: int) -> None:
+        """Remove the locks that a git left which was killed; `began` is when it was started."""
+        for name in ("index.lock", "HEAD.lock", "ORIG_HEAD.lock"):
+            lock = self._git_dir / name
+            with suppress(FileNotFoundError):
+                if lock.stat().st_mtime_ns >= began:
+                    lock.unlink()
+
+    def _remove_begun(self, head: str, commit: str) -> None:
+        """Remove files of which the checkout has the beginning alone of what `commit` holds and `head` does not."""
+        for path, _, after in self._changes(head, commit):
+            file = self.top / path
+            is_file = after.mode.startswith("100") and file.is_file() and not file.is_symlink() and _is_inside(file)
+            if is_file and not self._holds(path, after) and self._begins(file, after.identifier):
+                file.unlink()
+
+    def _begins(self, file: Path, identifier: str) -> bool:
+        """Whether a file is the beginning of an object."""
+        if file.stat().st_size > int(self._repo.git.cat_file("-s", identifier)):
+            return False
+        whole = self._repo.git.cat_file("blob", identifier, stdout_as_string=False, strip_newline_in_stdout=False)
+        return cast("bytes", whole).startswith(file.read_bytes())
 
     def _contains(self, commit: str, ancestor: str) -> bool:
         """Whether a commit contains another."""
@@ -261,53 +317,39 @@ class Checkout:
 
         Or what `head` holds, where git takes them for edited because a filter would make something else of them.
         """
-        listed = str(self._repo.git.diff_tree("-r", "-z", "--no-renames", "--no-commit-id", head, commit))
-        fields = listed.split("\0")
-        changes = [(entry.split(" "), path) for entry, path in zip(fields[::2], fields[1::2], strict=False)]
-        folders = {path.partition("/")[0] for (*_, status), path in changes if status != "A"}
+        changes = self._changes(head, commit)
+        folders = {path.partition("/")[0] for path, before, _ in changes if before.mode != _NOTHING}
         edited = self._repo.git.diff_files("-z", "--name-only", "--", *sorted(folders)) if folders else ""
         is_edited = frozenset(str(edited).split("\0"))
         return frozenset(
             path
-            for (before, after, old, new, _), path in changes
-            if path not in known
-            and (self._holds(path, after, new) or (path in is_edited and self._holds(path, before[1:], old)))
+            for path, before, after in changes
+            if path not in known and (self._holds(path, after) or (path in is_edited and self._holds(path, before)))
         )
 
-    def _holds(self, path: str, mode: str, identifier: str) -> bool:
+    def _changes(self, head: str, commit: str) -> list[tuple[str, "_Entry", "_Entry"]]:
+        """The paths at which two commits differ, with what either has there."""
+        listed = str(self._repo.git.diff_tree("-r", "-z", "--no-renames", "--no-commit-id", head, commit))
+        fields = listed.split("\0")
+        entries = (entry.removeprefix(":").split(" ") for entry in fields[::2])
+        return [
+            (path, _Entry(mode=before, identifier=old), _Entry(mode=after, identifier=new))
+            for (before, after, old, new, _), path in zip(entries, fields[1::2], strict=False)
+        ]
+
+    def _holds(self, path: str, entry: "_Entry") -> bool:
         """Whether the file at a path is what a tree's entry says."""
         file = self.top / path
         try:
-            if os.path.realpath(file.parent) != str(file.parent):
-                # A link of the user's leads to it, so it lies elsewhere.
+            if not _is_inside(file):
                 return False
             if file.is_symlink():
-                return mode == "120000" and identifier == blob_id(os.fsencode(file.readlink()), self.object_format)
-            return mode.startswith("100") and file.is_file() and identifier == blob_id(file, self.object_format)
+                target = os.fsencode(file.readlink())
+                return entry.mode == "120000" and entry.identifier == blob_id(target, self.object_format)
+            is_file = entry.mode.startswith("100") and file.is_file()
+            return is_file and entry.identifier == blob_id(file, self.object_format)
         except OSError:
             return False
-
-    @contextmanager
-    def _set_aside(self, files: Iterable[str]) -> Iterator[list[str]]:
-        """Drop files, unless the block fails: then each comes back to its place. Gives the paths that went."""
-        keeping = self.bundle_folder()
-        keeping.mkdir(exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=keeping, prefix="aside-") as folder:
-            moved: list[str] = []
-            try:
-                for path in sorted(files):
-                    target = Path(folder, path)
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    (self.top / path).rename(target)
-                    moved.append(path)
-                yield moved
-            except BaseException:
-                for path in moved:
-                    (self.top / path).parent.mkdir(parents=True, exist_ok=True)
-                    Path(folder, path).replace(self.top / path)
-                raise
-        with suppress(OSError):
-            keeping.rmdir()
 
     def _restore_missing(self, paths: Sequence[str]) -> None:
         """Check out again what git left out, because the new commit holds it as the old one did."""
@@ -346,6 +388,22 @@ class Checkout:
         """A remote given as a relative path, seen from outside the checkout."""
         is_path = "://" not in url and not re.match(r"[^/]+:", url)
         return str((self.top / url).resolve()) if is_path else url
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Entry:
+    """A path in a tree: git's mode and the object's id; zeros where there is nothing."""
+
+    mode: str
+    identifier: str
+
+
+_NOTHING = "000000"
+
+
+def _is_inside(file: Path) -> bool:
+    """Whether no link of the user's leads to a file, so that it would lie elsewhere."""
+    return os.path.realpath(file.parent) == str(file.parent)
 
 
 def _blocked(error: GitCommandError, pull: str) -> FollowUp:

@@ -98,7 +98,9 @@ class Importer:
             copied = self._write_all(stream, changes.edits, changes.root)
             stream.write(b"ls %s\n" % _quoted(changes.root + changes.folder))
             stream.flush()
-            derived = changes.derive(_listed_id(answers.readline()))
+            if not (answer := answers.readline()):
+                raise BrokenPipeError
+            derived = changes.derive(_listed_id(answer))
             copied |= self._write_all(stream, derived, changes.root)
             stream.write(b"done\n")
         self.stored.update(copied)

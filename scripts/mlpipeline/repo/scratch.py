@@ -41,6 +41,11 @@ class Scratch:
         self._remote = remote
         self._importer = Importer(repo=repo, object_format=object_format, hashes={})
 
+    @property
+    def folder(self) -> Path:
+        """A folder for files, which goes with the repository."""
+        return Path(self._repo.git_dir).parent.resolve()
+
     def fetch_tip(self, branch: str) -> FetchResult:
         """Fetch the branch's tip, without its ancestors."""
         try:

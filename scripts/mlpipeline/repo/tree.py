@@ -126,7 +126,7 @@ class GitTree:
         Returns:
             By path and name, as `git check-attr` says: `unspecified`, `unset`, `set` or a value.
         """
-        with tempfile.TemporaryDirectory(prefix="mlflow-attributes-") as folder:
+        with tempfile.TemporaryDirectory(dir=self.repo.git_dir, prefix="attributes-") as folder:
             index = {"GIT_INDEX_FILE": str(Path(folder, "index")), "GIT_ATTR_NOSYSTEM": "1"}
             entries = "".join(f"100644 {self._stored(content)}\t{path}\0" for path, content in files.items())
             with self.repo.git.custom_environment(**index):
