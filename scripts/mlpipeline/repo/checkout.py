@@ -33,7 +33,7 @@ _SCRATCH_SETTINGS = (
 )
 """What the user's configuration may say of pushes and fetches in general, and must not say of ours."""
 
-_SCRATCH = "mlflow-persistence-"
+_SCRATCH = "mlflow-git-scratch-"
 """What the names of scratch repositories' folders begin with."""
 
 NAMED = 10
@@ -251,18 +251,18 @@ class Checkout:
         """Bring the checkout out of the state in which a killed process left it, if one did.
 
         What had stepped aside comes back, unless git has moved: then the commit holds it. If git was killed as well,
-        its locks go, and the files that it had begun to write; the next `follow` does the rest.
+        its locks go, and the files that it had written; the next `follow` writes them again.
         """
         for left in leavings(self.bundle_folder()):
             head = self.commit("HEAD")
             if left.move and head and self._contains(head, left.move.commit):
                 self._restore_missing(left.paths)
                 continue
-            left.put_back(self.top)
             if left.move:
                 self._remove_locks(left.move.began)
             if left.move and head and self.commit(left.move.commit):
-                self._remove_begun(head, left.move.commit)
+                self._remove_written(head, left.move.commit)
+            left.put_back(self.top)
 
     def _remove_locks(self, began: int) -> None:
         """Remove the locks that a git left which was killed; `began` is when it was started."""
@@ -272,20 +272,28 @@ class Checkout:
                 if lock.stat().st_mtime_ns >= began:
                     lock.unlink()
 
-    def _remove_begun(self, head: str, commit: str) -> None:
-        """Remove files of which the checkout has the beginning alone of what `commit` holds and `head` does not."""
-        for path, _, after in self._changes(head, commit):
-            file = self.top / path
-            is_file = after.mode.startswith("100") and file.is_file() and not file.is_symlink() and _is_inside(file)
-            if is_file and not self._holds(path, after) and self._begins(file, after.identifier):
-                file.unlink()
+    def _remove_written(self, head: str, commit: str) -> None:
+        """Remove what git had written of `commit`, where it had not come to its end.
 
-    def _begins(self, file: Path, identifier: str) -> bool:
-        """Whether a file is the beginning of an object."""
-        if file.stat().st_size > int(self._repo.git.cat_file("-s", identifier)):
+        Nothing of the user's is among it: files that are equal to those of the commit had stepped aside before.
+        """
+        gone = []
+        for path, before, after in self._changes(head, commit):
+            file = self.top / path
+            is_whole = self._holds(path, after)
+            if (is_whole and before.mode == _NOTHING) or (not is_whole and self._begins(file, after)):
+                file.unlink()
+                gone.append(path)
+        self._remove_empty_folders(gone)
+
+    def _begins(self, file: Path, entry: "_Entry") -> bool:
+        """Whether a file is the beginning of what a tree's entry says."""
+        if not entry.mode.startswith("100") or file.is_symlink() or not file.is_file() or not _is_inside(file):
             return False
-        whole = self._repo.git.cat_file("blob", identifier, stdout_as_string=False, strip_newline_in_stdout=False)
-        return cast("bytes", whole).startswith(file.read_bytes())
+        if file.stat().st_size > int(self._repo.git.cat_file("-s", entry.identifier)):
+            return False
+        read = partial(self._repo.git.cat_file, stdout_as_string=False, strip_newline_in_stdout=False)
+        return cast("bytes", read("blob", entry.identifier)).startswith(file.read_bytes())
 
     def _contains(self, commit: str, ancestor: str) -> bool:
         """Whether a commit contains another."""
