@@ -7,6 +7,7 @@ where it is and is named.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from mlpipeline.core.errors import InputError
 from mlpipeline.core.outcome import Outcome
