@@ -106,12 +106,13 @@ def test_what_training_wrote_meanwhile_stays(job: Job, origin: Path) -> None:
     killed(job, "while_git_moves")
     kept = next(job.checkout.glob(".git/mlflow-persistence/aside-*/files"))
     metric = next(kept.glob(f"mlruns/*/{run}/metrics/val_rmse"))
-    put(job.checkout / metric.relative_to(kept), b"1750000099000 0.5 1\n")
+    before = metric.read_text(encoding="utf-8").strip()
+    put(job.checkout / metric.relative_to(kept), b"1790000000000 0.5 1\n")
 
     job.persist()
 
     stored = next(path for path in files(origin) if path.endswith(f"{run}/metrics/val_rmse"))
-    assert git(origin, "show", f"main:{stored}").splitlines() == ["1750000022000 1.0 0", "1750000099000 0.5 1"]
+    assert git(origin, "show", f"main:{stored}").splitlines() == [before, "1790000000000 0.5 1"]
 
 
 class TestWorkspaces:
