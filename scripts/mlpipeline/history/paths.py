@@ -80,7 +80,7 @@ _KINDS = {"models": Kind.LOGGED_MODEL, "traces": Kind.TRACE}
 
 _VERSION = "version-"
 
-_MOST_DIGITS = 9
+_MOST_DIGITS = 10
 """Of a version's number, which MLflow's SQL schema holds in 32 bits."""
 
 

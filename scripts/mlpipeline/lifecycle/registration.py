@@ -24,6 +24,7 @@ from mlpipeline.history.paths import (
 
 _ABOUT = f"The promoted run's model, of which {PROMOTED} is a copy."
 _FOLDER = f"{METADATA}/{REGISTERED_MODELS}/{PROMOTED_MODEL}/"
+_LARGEST_VERSION = 2**31 - 1  # that MLflow's SQL schema holds
 _TAG = f"tags/{PROMOTED_TAG}"
 
 
@@ -42,7 +43,7 @@ def registration(tree: Tree, choice: Choice) -> Iterator[Edit]:
 def _files(choice: Choice, best: RunSummary) -> dict[str, bytes]:
     """Lay out the registered model as MLflow's file store does, by path below the root."""
     ended = best.end_time or best.start_time or 0
-    number = max(ended // 1000, 1)
+    number = min(max(ended // 1000, 1), _LARGEST_VERSION)
     times = {"creation_timestamp": ended, "last_updated_timestamp": ended}
     place = parse(f"{best.model}/MLmodel")
     logged = place.id if isinstance(place, ArtifactFile) and place.kind is Kind.LOGGED_MODEL else None
