@@ -151,6 +151,32 @@ def test_persisting_on_a_poisoned_branch_works_and_says_so(history: Path, job: J
     assert "and 2 more" in told(outcome.messages)
 
 
+def test_a_branch_that_is_poisoned_elsewhere_gets_its_runs_and_the_checkout_stays(
+    history: Path, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its files have the content of the checkout's own, so that they seem to be what was pushed."""
+    head = (job.checkout / ".git/HEAD").read_bytes()
+    plant(history, {".git/HEAD": head, "src/../.git/HEAD": head})
+    git(history, "config", "receive.fsckObjects", "false")
+    write_run(job.store, run_id=OTHER, value=0.5)
+    moved: list[str] = []
+    rename = Path.rename
+
+    def recorded(path: Path, target: Path) -> Path:
+        moved.append(str(path))
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", recorded)
+
+    outcome = job.persist()
+
+    assert outcome.pushed
+    assert "The checkout was left as it is" in told(outcome.messages)
+    assert moved
+    assert not [path for path in moved if "/.git/HEAD" in path]
+    assert git(job.checkout, "status", "--porcelain", "mlruns") != ""
+
+
 def test_adopting_heals_a_poisoned_branch(history: Path, job: Job, tmp_path: Path) -> None:
     before = files(history)
     plant(history, dict.fromkeys([*UNSAFE, *ACTING], b"* -text\n"))

@@ -168,8 +168,7 @@ class Publication:
             when=planned.when,
         )
         changes = Changes(root=self.settings.prefix, edits=planned.edits, folder=METADATA, derive=planned.derived)
-        # What the tip holds of poison is not ours, and was told of.
-        return self.scratch.commit(info, changes, check=planned.heals or not planned.tip.poison)
+        return self.scratch.commit(info, changes)
 
     def _patiently(self, ask: Callable[[], Answer]) -> Answer:
         """The remote's answer; one that cannot be reached is asked again, a few times."""

@@ -16,6 +16,7 @@ from git.exc import GitCommandError, InvalidGitRepositoryError, NoSuchPathError
 
 from mlpipeline.core.edits import blob_id
 from mlpipeline.core.errors import RepositoryError
+from mlpipeline.core.filenames import fault
 from mlpipeline.repo.aside import leavings, step_aside
 from mlpipeline.repo.fastimport import git_program
 from mlpipeline.repo.remote import error_text, is_transport, last_line
@@ -279,6 +280,8 @@ class Checkout:
         """
         gone = []
         for path, before, after in self._changes(head, commit):
+            if fault(path):
+                continue
             file = self.top / path
             is_whole = self._holds(path, after)
             if (is_whole and before.mode == _NOTHING) or (not is_whole and self._begins(file, after)):
@@ -348,6 +351,8 @@ class Checkout:
     def _holds(self, path: str, entry: "_Entry") -> bool:
         """Whether the file at a path is what a tree's entry says."""
         file = self.top / path
+        if fault(path):
+            return False
         try:
             if not _is_inside(file):
                 return False

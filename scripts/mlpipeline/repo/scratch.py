@@ -1,5 +1,6 @@
 """A bare repository of our own, which borrows the checkout's objects: commits are built and pushed there."""
 
+import tempfile
 from pathlib import Path
 
 import git
@@ -64,37 +65,44 @@ class Scratch:
             hashes=self._importer.hashes,
         )
 
-    def commit(self, info: CommitInfo, changes: Changes, *, check: bool = True) -> str:
+    def commit(self, info: CommitInfo, changes: Changes) -> str:
         """Write the commit to push; its id.
 
-        Args:
-            info: what it says of itself.
-            changes: what it changes.
-            check: whether its objects have to pass Git's own checks, as far as that is quick.
-
         Raises:
-            RepositoryError: a file changed while it was read, or an object does not pass.
+            RepositoryError: a file changed while it was read, or Git's own checks refuse what was written.
         """
         before = self._packs()
         commit = self._importer.commit(BUNDLED, info, changes)
-        for pack in self._packs() - before if check else ():
-            if pack.stat().st_size <= CHECKED:
-                self._check(pack)
+        for pack in self._packs() - before:
+            fault = self._fault(pack) if pack.stat().st_size <= CHECKED else ""
+            # What is the matter with the branch already must not keep runs from it.
+            if fault and not (info.parent and self._fault_of_trees(info.parent)):
+                raise RepositoryError(
+                    f"Git's own checks refuse what was to be pushed: {fault}",
+                    untouched="the checkout, the branch on the remote and the runs.",
+                    remedy="report this with the run that was added last: it should have been left out.",
+                )
         return commit
 
     def _packs(self) -> set[Path]:
         return set(Path(self._repo.git_dir, "objects", "pack").glob("*.pack"))
 
-    def _check(self, pack: Path) -> None:
-        """Refuse what hosts refuse: the objects of a pack pass `git fsck --strict`."""
+    def _fault(self, pack: Path) -> str:
+        """Find out why `git fsck --strict`, and so a host, would refuse objects of a pack; empty if it would not."""
         try:
             self._repo.git.index_pack("--fsck-objects", "-o", f"{pack}.checked", str(pack))
         except GitCommandError as error:
-            raise RepositoryError(
-                f"Git's own checks refuse what was to be pushed: {last_line(error)}",
-                untouched="the checkout, the branch on the remote and the runs.",
-                remedy="report this with the name of the run that was added last: it should have been left out.",
-            ) from error
+            return last_line(error)
+        return ""
+
+    def _fault_of_trees(self, commit: str) -> str:
+        """Find out what is the matter with a commit's folders."""
+        listed = str(self._repo.git.rev_list("--objects", "--no-walk", "--filter=blob:none", commit))
+        with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as asked:
+            asked.write("".join(f"{line.split(' ')[0]}\n" for line in listed.splitlines()).encode())
+            asked.seek(0)
+            self._repo.git.pack_objects("--quiet", f"{folder}/trees", istream=asked)
+            return next(filter(None, map(self._fault, Path(folder).glob("*.pack"))), "")
 
     def push(self, branch: str, commit: str) -> PushResult:
         """Push what `commit` wrote, never by force, and look whether the branch contains it."""
