@@ -14,7 +14,7 @@ import yaml
 from mlpipeline.ui_cache import cache
 from mlpipeline.ui_cache.entries import Entry
 from mlpipeline.ui_cache.rows import LARGEST, Rows, rows
-from support import mlstore
+from support import descriptions, mlstore
 from support.histories import HistoryCommand, Persisted, python
 from support.processes import PROGRAMS
 
@@ -250,6 +250,30 @@ def test_a_malformed_run_is_named_and_the_others_are_shown(
 
     assert asked(file, "SELECT run_uuid FROM runs ORDER BY 1") == [("0" * 32,), ("2" * 32,)]
     assert asked(file, "SELECT count(*) FROM tags WHERE run_uuid = ?", "1" * 32) == [(0,)]
+
+
+def test_whatever_a_description_says_the_others_are_shown(tmp_path: Path, file: Path) -> None:
+    descriptions.plant(tmp_path / "history")
+
+    done = cache.refresh(file, tmp_path / "history")
+
+    assert asked(file, "SELECT run_uuid FROM runs WHERE run_uuid = ?", descriptions.GOOD) == [(hostile.GOOD,)]
+    assert len(done.refused) > 100
+    assert all("meta.yaml" in refused or "trace_info.yaml" in refused for refused in done.refused if "YAML" in refused)
+
+
+@pytest.mark.parametrize("value", ["[" * 100_000, "NaN", "9" * 5000, '"\\ud800"'])
+def test_an_assessment_that_is_no_json_costs_its_trace(tmp_path: Path, file: Path, value: str) -> None:
+    store = tmp_path / "history/mlruns"
+    run = mlstore.write_run(store, experiment_id="5")
+    trace = store / "5/traces/tr-1"
+    mlstore.write_yaml(trace / "trace_info.yaml", {"trace_id": "tr-1", "state": "OK"})
+    mlstore.write_yaml(trace / "assessments/a-1.yaml", {"feedback": {"serialized_value": {"value": value}}})
+
+    done = cache.refresh(file, tmp_path / "history")
+
+    assert asked(file, "SELECT run_uuid FROM runs") == [(run,)]
+    assert [refused.partition(":")[0] for refused in done.refused] == ["trace mlruns/5/traces/tr-1"]
 
 
 @pytest.mark.parametrize("location", ["file:///etc", "/etc", "file:../../..", "file:%2Fetc"])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
-from mlpipeline.core.edits import Delete, Edit, Tree, Write
+from mlpipeline.core.edits import Copy, Delete, Edit, Tree, Write
 from mlpipeline.core.harmless import commit_name, one_line
 from mlpipeline.core.ranking import Choice, RuleOptions, RunSummary
 from mlpipeline.core.records import Incoming
@@ -150,7 +150,10 @@ def plan(tip: Tip, contribution: Contribution, asked: RuleOptions, *, now: int) 
     converted = experiments.conversion(tip, healed)
     base = Overlay(tip, converted.edits) if converted.edits else tip
     merged = merge.merge_all(base, incoming, complete=contribution.complete)
-    dropped = sorted({converted.path(path) for path in contribution.drop} & base.files.keys() - merged.holds)
+    # What an experiment holds that moves goes along with it.
+    moved = tuple(f"{edit.source}/" for edit in merged.edits if isinstance(edit, Copy))
+    leaving = {converted.path(path) for path in contribution.drop} & base.files.keys() - merged.holds
+    dropped = sorted(path for path in leaving if not path.startswith(moved))
     edits: list[Edit] = [*converted.edits, *(Delete(path=path) for path in dropped), *merged.edits]
     if edits:
         edits += _missing_git_files(tip)
