@@ -257,7 +257,7 @@ def test_whatever_a_description_says_the_others_are_shown(tmp_path: Path, file: 
 
     done = cache.refresh(file, tmp_path / "history")
 
-    assert asked(file, "SELECT run_uuid FROM runs WHERE run_uuid = ?", descriptions.GOOD) == [(hostile.GOOD,)]
+    assert asked(file, "SELECT run_uuid FROM runs WHERE run_uuid = ?", descriptions.GOOD) == [(descriptions.GOOD,)]
     assert len(done.refused) > 100
     assert all("meta.yaml" in refused or "trace_info.yaml" in refused for refused in done.refused if "YAML" in refused)
 

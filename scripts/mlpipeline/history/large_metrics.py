@@ -40,6 +40,9 @@ LARGE = 1 << 20
 LARGEST = 99 << 20
 """Bytes of a stored file: GitHub blocks files over 100 MiB."""
 
+_SMALL = 1 << 14
+"""Bytes that nearly no metric's file has."""
+
 _BATCH = 50_000
 """Lines that are sorted in memory at a time."""
 
@@ -73,7 +76,7 @@ def stored_metric(content: Readable, *, of: Kind) -> Stored:
     Raises:
         ValueError: a line holds no time and value; the message quotes it.
     """
-    head = content.read(LARGE + 1)
+    head = _head(content)
     if len(head) <= LARGE:
         repaired = sound_metric(head, of=of)
         return Stored(content=repaired.data, lost=repaired.lost)
@@ -139,7 +142,7 @@ def united(old: Content, new: Content, *, of: Kind, one_in: int) -> Stored:
 
 def in_memory(content: Readable) -> Content:
     """Read a file into memory, or into a temporary file if it is large."""
-    head = content.read(LARGE + 1)
+    head = _head(content)
     if len(head) <= LARGE:
         return head
     path = _temporary()
@@ -331,6 +334,12 @@ class _Late:
         yield from heapq.merge(*map(_keys_in, self.runs))
         for run in self.runs:
             run.unlink()
+
+
+def _head(content: Readable) -> bytes:
+    """Read a file if it is not large, else its beginning; nearly all are small, for which no room is made in vain."""
+    head = content.read(_SMALL)
+    return head if len(head) < _SMALL else head + content.read(max(0, LARGE + 1 - _SMALL))
 
 
 class _Joined:
