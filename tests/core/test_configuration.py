@@ -20,6 +20,7 @@ experiments: [houses, 'two words']
 root: backend
 remote: upstream
 branch: ml-history
+allow_secrets: [params/token]
 """
 
 
@@ -29,6 +30,7 @@ def test_every_key() -> None:
         root="backend",
         remote="upstream",
         branch="ml-history",
+        allow_secrets=("params/token",),
     )
 
 
@@ -53,6 +55,7 @@ def test_one_experiment_needs_no_list_and_an_empty_list_is_all() -> None:
         (b"metric: [a]", "metric: ['a'] is not a text"),
         (b"metric: ''", "metric: '' is not a text"),
         (b"experiments: [1]", "experiments: [1] is no list of names"),
+        (b"allow_secrets: [1]", "allow_secrets: [1] is no list of names"),
         (b"experiments: {a: b}", "experiments: {'a': 'b'} is no list of names"),
         (b"- metric", "it is not a YAML mapping"),
         (b"a: [", "it is not valid YAML"),

@@ -1,8 +1,10 @@
 """What may be a login is hidden wherever it stands, and nothing else."""
 
+import time
+
 import pytest
 
-from mlpipeline.core.credentials import holds_password, without_credentials, without_passwords
+from mlpipeline.core.credentials import without_credentials
 
 SHOWN = {
     "https://u:hunter2@host/x": "https://***@host/x",
@@ -29,6 +31,8 @@ SHOWN = {
     "fatal: unable to access 'https://u:it's@h/r/'": "fatal: unable to access 'https://***@h/r/'",
     "{'Authorization': 'Bearer abc.def', 'Accept': '*/*'}": "{'Authorization': '***', 'Accept': '*/*'}",
     '"authorization": "Basic eHg="': '"authorization": "***"',
+    "cannot log in with hf_" + "a" * 34: "cannot log in with ***",
+    "host=db password=hunter2 refused": "host=db password=*** refused",
     "http://host/a-?token=abc": "http://host/a-?***",
     "http://host/x?sv&sig=abc": "http://host/x?***",
     "http://host/x?abc123": "http://host/x?***",
@@ -68,16 +72,8 @@ def test_everything_else_is_shown(text: str) -> None:
     assert without_credentials(text) == text
 
 
-@pytest.mark.parametrize(
-    ("text", "stored"),
-    [
-        ("https://u:hunter2@host/x", "https://***@host/x"),
-        ("https://u:hun@ter2@host/x@y", "https://***@host/x@y"),
-        ("https://u:it's@host/x", "https://***@host/x"),
-        ("https://user@host/x?a=b", "https://user@host/x?a=b"),
-        ("http://host:5000/@me", "http://host:5000/@me"),
-    ],
-)
-def test_what_is_stored_keeps_all_but_passwords(text: str, stored: str) -> None:
-    assert without_passwords(text) == stored
-    assert holds_password(text) == (stored != text)
+@pytest.mark.parametrize("piece", ["://", "://a:", "?", "a?a", "authorization: ", "://a@", "?token="])
+def test_a_long_text_takes_no_long_time(piece: str) -> None:
+    begin = time.process_time()
+    without_credentials(piece * (100_000 // len(piece)))
+    assert time.process_time() - begin < 3

@@ -67,6 +67,15 @@ def add_publishing(parser: argparse.ArgumentParser, *, strict: bool = False) -> 
         help=f"pushes that may lose a race (default: {ATTEMPTS})",
     )
     parser.add_argument(
+        "--allow-secret",
+        action="extend",
+        type=_lines,
+        default=[],
+        metavar="NAME",
+        help="store what looks like a credential and is none, by the name that its refusal gives, such as "
+        "params/token; may be repeated, or hold one a line; adds to mlflow-git.yaml (default: none)",
+    )
+    parser.add_argument(
         "--update",
         action=argparse.BooleanOptionalAction,
         default=True,

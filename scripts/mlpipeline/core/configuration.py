@@ -14,7 +14,7 @@ from mlpipeline.core.ranking import Mode, RuleOptions
 CONFIGURATION = "mlflow-git.yaml"
 """The file's name, at the top of the repository."""
 
-KEYS = ("metric", "mode", "experiments", "root", "remote", "branch")
+KEYS = ("metric", "mode", "experiments", "root", "remote", "branch", "allow_secrets")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,12 +26,14 @@ class Configuration:
         root: the folder in the repository that holds `mlruns/`.
         remote: where to publish.
         branch: the branch to publish to.
+        allow_secrets: names, as a refusal gives them, of what is no secret though it looks like one.
     """
 
     rule: RuleOptions = field(default_factory=RuleOptions)
     root: str | None = None
     remote: str | None = None
     branch: str | None = None
+    allow_secrets: tuple[str, ...] = ()
 
 
 def parse(data: bytes) -> Configuration:
@@ -57,6 +59,7 @@ def parse(data: bytes) -> Configuration:
         root=_text(values, "root"),
         remote=_text(values, "remote"),
         branch=_text(values, "branch"),
+        allow_secrets=_names(values, "allow_secrets") or (),
     )
 
 

@@ -52,7 +52,9 @@ class Record:
         files: every other file by path inside the record: `metrics/...`, `params/...`, `tags/...`, `inputs/...`,
             `outputs/...`, of a trace `request_metadata/...` and `assessments/...`; and `artifacts/...`.
         origins: the files on disk it was read from; they may be replaced once their content is published.
-        unread: paths of files or folders, mostly artifacts, that it has as well and that were not read.
+        unread: paths of files or folders, mostly artifacts, that it has as well and that were not read, or may not be
+            stored.
+        withheld: those of `origins` that hold what is not stored, and so must not be replaced.
     """
 
     kind: Kind
@@ -62,6 +64,7 @@ class Record:
     files: Mapping[str, Content]
     origins: frozenset[Path] = frozenset()
     unread: frozenset[str] = frozenset()
+    withheld: frozenset[Path] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,3 +161,8 @@ class Incoming:
         """The files that all of it was read from."""
         holders: tuple[Experiment | Record | RegisteredModel, ...] = (*self.experiments, *self.records, *self.models)
         return frozenset(origin for holder in holders for origin in holder.origins)
+
+    @property
+    def withheld(self) -> frozenset[Path]:
+        """Those of the files that must not be replaced."""
+        return frozenset(origin for record in self.records for origin in record.withheld)

@@ -52,6 +52,7 @@ class PublishSettings:
         update: whether the checkout follows a push.
         dry_run: whether to stop before anything is pushed.
         attempts: how many pushes may lose a race.
+        allow_secrets: names, as a refusal gives them, of what is no secret though it looks like one.
         context: what the environment says.
 
     Raises:
@@ -66,6 +67,7 @@ class PublishSettings:
     update: bool
     dry_run: bool
     attempts: int
+    allow_secrets: frozenset[str] = frozenset()
     context: Context
 
     def __post_init__(self) -> None:

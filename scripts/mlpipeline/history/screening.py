@@ -1,16 +1,14 @@
 """Decide what of a source may be stored. What may not is refused by name and stays where it is.
 
-Looks at the sizes of files; reads and writes none.
+Looks at the sizes of files; reads small artifacts (`history/masking.py`), and writes none.
 """
 
-import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from mlpipeline.core.credentials import holds_password, without_passwords
 from mlpipeline.core.edits import Content
 from mlpipeline.core.filenames import escaped, fault, is_unfit_for_windows
 from mlpipeline.core.records import (
@@ -25,6 +23,7 @@ from mlpipeline.core.records import (
     RegisteredModel,
 )
 from mlpipeline.history import names
+from mlpipeline.history.masking import without_secrets
 from mlpipeline.history.paths import PROMOTED_MODEL, RESERVED, is_id
 
 LARGEST_FILE = 100 * 1024 * 1024
@@ -36,48 +35,25 @@ LARGE_FILE = 50 * 1024 * 1024
 Both: https://docs.github.com/repositories/working-with-files/managing-large-files/about-large-files-on-github
 """
 
-_TOKEN = re.compile(
-    r"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_\w{40,}|glpat-[\w-]{20,}|(?:AKIA|ASIA)[0-9A-Z]{16}\b"
-    r"|xox[abprs]-[\w-]{10,}|sk-[0-9a-f]{32}\b|sk-(?=[\w-]*[0-9])(?=[\w-]*[A-Z])[\w-]*?[A-Za-z0-9]{20}"
-    r"|hf_[A-Za-z0-9]{30,}|AIza[\w-]{35})|-----BEGIN [A-Z ]*PRIVATE KEY-----"
-)
-"""Formats that the issuers of credentials document: GitHub, GitLab, AWS, Slack, OpenAI, Hugging Face, Google, PEM.
-
-What follows `sk-` is a key only if it is long, unbroken and mixed: `sk-gradient-boosting-classifier` is a model.
-"""
-
-_SECRET_NAME = re.compile(
-    r"(?:password|passwd|secret|api[_-]?key|access[_-]?key|auth[_-]?token|access[_-]?token|private[_-]?key)$",
-    re.IGNORECASE,
-)
-_SHORTEST_SECRET = 8
-
-_NO_SECRET = re.compile(
-    r".*[\s*].*|(.)\1*|<.*>|%\w+%|\{\{.*\}\}|\$\{.*\}|(?-i:\$[A-Z_][A-Z0-9_]*)|os\.environ.*|(?:env|file|vault|secrets?):.*"
-    r"|(?:~|\.\.?|/run|/var|/etc|/home|/mnt|/opt|/secrets)/.*"
-    r"|(?:not|un|in)?[-_]?(?:set|given|used|needed|required|valid|defined|available)|(?:dis|en)abled|optional|redacted"
-    r"|(?:change|replace)[-_]?me|placeholder|undefined|unknown",
-    re.IGNORECASE | re.DOTALL,
-)
-"""What stands in the place of a secret: a word for it, a mask, or where it is kept."""
-
 _OWN_CHARACTERS = 4000
 """Of the tag that lists what was left out; MLflow refuses tags of more than 8000."""
 
 _LARGEST_VERSION = 2**31 - 1
 """The number of a model version that MLflow's databases hold."""
 
-_SCANNED = ("params/", "tags/", "request_metadata/")
 
-
-def storable(incoming: Incoming) -> Incoming:
+def storable(incoming: Incoming, *, allowed: Collection[str] = ()) -> Incoming:
     """Leave out of `incoming` what cannot or must not be pushed, each refused by name.
 
     A file over GitHub's limit is left out of its record, and with it the model that it belongs to: half a model is
-    none. The tag `mlflow_git.left_out` lists what was left out, in the run's record too. A param or tag that looks
-    like a credential is left out of its record; a password in an address is masked; names that MLflow refuses or a
-    checkout cannot hold are replaced.
+    none. The tag `mlflow_git.left_out` lists what was left out, in the run's record too. Secrets are masked or left out
+    (`without_secrets`); names that MLflow refuses or a checkout cannot hold are replaced.
+
+    Args:
+        incoming: what a source holds.
+        allowed: names, as a refusal gives them, of what is no secret though it looks like one.
     """
+    incoming = without_secrets(incoming, allowed=allowed)
     check = _Check()
     records = [check.whole(record) for record in incoming.records if check.has_id(record)]
     admitted: dict[tuple[Kind, str], Record] = {}
@@ -85,7 +61,7 @@ def storable(incoming: Incoming) -> Incoming:
         if (record.kind, record.id) in admitted:
             check.refuse(record, f"is in a second experiment, '{record.experiment}', too; that copy was left out.")
             continue
-        admitted[record.kind, record.id] = check.without_credentials(check.named(check.noted(record)))
+        admitted[record.kind, record.id] = check.named(check.noted(record))
     for record in admitted.values():
         check.names(record)
     return replace(
@@ -261,24 +237,6 @@ class _Check:
                 self.warnings.append(f"{record.kind} {record.id}: {what}.")
                 break
 
-    def without_credentials(self, record: Record) -> Record:
-        files: dict[str, Content] = {}
-        for path, content in record.files.items():
-            if not path.startswith(_SCANNED) or not isinstance(content, bytes):
-                files[path] = content
-                continue
-            text = content.decode(errors="surrogateescape")
-            if _is_credential(path, text):
-                self.refuse(
-                    record, f"{path} looks like a credential, and was not stored.", remedy="Revoke it if it is one."
-                )
-            elif holds_password(text):
-                files[path] = without_passwords(text).encode(errors="surrogateescape")
-                self.warnings.append(f"{record.kind} {record.id}: {path} holds a password in an address; it is masked.")
-            else:
-                files[path] = content
-        return replace(record, files=files)
-
     def refuse(self, record: Record, reason: str, *, remedy: str = "") -> None:
         self.refusals.append(
             Refusal(where=f"{record.kind} {record.id}", reason=reason, remedy=remedy, experiment=record.experiment)
@@ -297,12 +255,6 @@ def _is_version(number: int) -> bool:
 def _folded(path: str) -> str:
     """Write a path as systems compare it that know no cases, and one form of an accented letter."""
     return path.lower() if path.isascii() else unicodedata.normalize("NFC", path.casefold())
-
-
-def _is_credential(path: str, text: str) -> bool:
-    value = text.strip()
-    named = _SECRET_NAME.search(path) and len(value) >= _SHORTEST_SECRET and not _NO_SECRET.fullmatch(value)
-    return bool(_TOKEN.search(text) or named)
 
 
 def _file_sizes(record: Record) -> Iterator[tuple[str, int]]:

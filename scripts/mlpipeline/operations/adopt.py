@@ -5,7 +5,7 @@ artifacts move out of the metadata, empty folders survive and malformed files ar
 where it is and is named.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -52,7 +52,9 @@ def adopt(settings: PublishSettings, effects: Effects) -> Adoption:
     checkout = Checkout(settings.repository)
     branch = target_branch(settings, checkout)
     with checkout.scratch(settings.remote, inherited_settings=settings.context.git_settings) as scratch:
-        history = _BranchHistory(folder=scratch.folder, prefix=settings.prefix, say=effects.say)
+        history = _BranchHistory(
+            folder=scratch.folder, prefix=settings.prefix, allowed=settings.allow_secrets, say=effects.say
+        )
         publication = Publication(
             settings=settings,
             effects=effects,
@@ -77,11 +79,13 @@ class _BranchHistory:
     Attributes:
         prefix: the history's root in it, empty or with a `/` at its end.
         folder: a folder in which the branch's files can be laid out.
+        allowed: names of what is no secret though it looks like one.
         say: shows a line of progress.
     """
 
     prefix: str
     folder: Path
+    allowed: Collection[str]
     say: Callable[[str], None]
 
     def contribution(self, tip: GitTree) -> Contribution:
@@ -103,7 +107,7 @@ class _BranchHistory:
         root = place / self.prefix
         # All that the branch has there may be what cannot be laid out.
         (root / METADATA).mkdir(parents=True, exist_ok=True)
-        incoming = storable(filestore.read(root / METADATA, elsewhere=False))
+        incoming = storable(filestore.read(root / METADATA, elsewhere=False), allowed=self.allowed)
         return Contribution(
             incoming=replace(incoming, warnings=(*incoming.warnings, *_absent_models(incoming), *_removals(tip))),
             subject=_subject,

@@ -2,7 +2,7 @@
 
 import re
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,6 +56,7 @@ def persist(settings: PublishSettings, effects: Effects, *, source: str, job: st
         prefix=settings.prefix,
         sources=_sources(source or settings.context.tracking_uri, checkout, settings.prefix),
         name=job or settings.context.job,
+        allowed=settings.allow_secrets,
         say=effects.say,
     )
     with checkout.scratch(settings.remote, inherited_settings=settings.context.git_settings) as scratch:
@@ -95,6 +96,7 @@ class _Job:
         prefix: the history's root in it, empty or with a `/` at its end.
         sources: where the runs are.
         name: who ran this.
+        allowed: names of what is no secret though it looks like one.
         say: shows a line of progress.
     """
 
@@ -102,6 +104,7 @@ class _Job:
     prefix: str
     sources: Sequence[Source]
     name: str
+    allowed: Collection[str]
     say: Callable[[str], None]
     _read: Contribution | None = None
 
@@ -141,7 +144,8 @@ class _Job:
         again = self._incoming(own, Known(folder=lambda folder: folder not in seen))
         stored = _without(again, merge.merge(plan.tree, again).edits)
         top = self.checkout.top
-        inside = {origin.relative_to(top).as_posix() for origin in stored.origins if origin.is_relative_to(top)}
+        origins = stored.origins - stored.withheld
+        inside = {origin.relative_to(top).as_posix() for origin in origins if origin.is_relative_to(top)}
         changed = self.checkout.changed_files([*self._own_folders(), *_strays(inside)])
         return sorted(changed & inside)
 
@@ -158,7 +162,8 @@ class _Job:
         top = self.checkout.top
         # MLflow may have run anywhere in the checkout: `mlflow run` and notebooks do so in a folder of their own.
         around = Surroundings(bases=(top / self.prefix, top, Path.cwd()), searched=(top, Path(source.place).parent))
-        return storable(read(source, known, downloads=self.downloads, say=self.say, around=around))
+        found = read(source, known, downloads=self.downloads, say=self.say, around=around)
+        return storable(found, allowed=self.allowed)
 
     def _known(self, source: Source, tip: GitTree) -> Known:
         if self._is_own(source):

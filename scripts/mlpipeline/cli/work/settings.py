@@ -34,6 +34,7 @@ def publish_settings(flags: argparse.Namespace, environ: Mapping[str, str]) -> P
         update=flags.update,
         dry_run=context.act if flags.dry_run is None else flags.dry_run,
         attempts=flags.attempts,
+        allow_secrets=frozenset((*flags.allow_secret, *configured.allow_secrets)),
         context=context,
     )
 
