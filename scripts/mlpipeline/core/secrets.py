@@ -64,6 +64,7 @@ def _spans(text: str) -> Iterator[Span]:
     yield from _in_addresses(text)
     yield from _in_queries(text)
     yield from _in_phrases(text, lowered)
+    yield from _in_pairs(text, lowered)
     yield from _assigned(text, lowered)
 
 
@@ -109,7 +110,7 @@ class _Format:
 
     def find(self, text: str) -> Iterator[Span]:
         """Find what has this form and does not go on from a letter or a digit."""
-        for match in self.pattern.finditer(text) if self.literal in text else ():
+        for match in self.pattern.finditer(text):
             before = text[match.start() - 1 : match.start()]
             if not (before.isascii() and before.isalnum()) and self.holds(match[0]):
                 yield match.span()
@@ -119,7 +120,9 @@ def _format(literal: str, pattern: str, holds: Callable[[str], bool] = bool) -> 
     return _Format(literal, re.compile(pattern, re.ASCII), holds)
 
 
-_AWS_IDS = tuple(_format(start, rf"{start}[0-9A-Z]{{16}}(?![0-9A-Za-z])") for start in ("AKIA", "ASIA", "ABIA", "ACCA"))
+_AWS_IDS = frozenset(
+    _format(start, rf"{start}[0-9A-Z]{{16}}(?![0-9A-Za-z])") for start in ("AKIA", "ASIA", "ABIA", "ACCA")
+)
 
 _AWS_KEY = re.compile(r"(?<![\w+/=])[A-Za-z0-9/+]{40}(?![\w+/=])", re.ASCII)
 
@@ -202,12 +205,14 @@ _LONG_RUN = re.compile(r"[\w.~+/=:-]{20,}", re.ASCII)
 
 def _of_issuers(text: str) -> Iterator[Span]:
     runs = "\n".join(_LONG_RUN.findall(text))
-    for known in _FORMATS if runs else ():
-        if any(True for _ in known.find(runs)):
-            yield from known.find(text)
+    if not runs:
+        return
+    known = [each for each in _FORMATS if each.literal in runs and next(each.find(runs), None)]
+    for each in known:
+        yield from each.find(text)
     if ":AA" in runs:
         yield from (match.span() for match in _TELEGRAM.finditer(text))
-    if any(True for known in _AWS_IDS for _ in known.find(runs)):
+    if not _AWS_IDS.isdisjoint(known):
         # The id is of no use without the key, which has no form of its own but is never far.
         yield from (match.span() for match in _AWS_KEY.finditer(text) if _is_mixed(match[0]))
 
@@ -294,6 +299,13 @@ _PHRASES = {
     "bearer": r"bearer[ \t]{1,4}(?P<secret>[\w.~+/=-]{16,})",
     "authorization": r"""authorization["'\\]{0,8}\s{0,4}[:=]\s{0,4}["'\\]{0,8}"""
     r"(?:(?:basic|token|negotiate|apikey|bearer)[ \t]{1,4})?(?P<secret>[\w.~+/=-]{8,})",
+    "basic": r"basic[ \t]{1,4}(?P<secret>[a-z0-9+/]{10,}={1,2})",
+    "auth": r"""auth\s{0,4}=\s{0,4}\(\s{0,4}["']{1,2}[^"'\n]{1,64}["']{1,2}\s{0,4},\s{0,4}["']{1,2}"""
+    r"""(?P<secret>[^"'\s]{3,})""",
+    "token": r"token[ \t]{1,4}(?:(?:is|was)[ \t:]{1,4})?(?P<secret>(?=[a-z_-]{0,20}\d)[\w-]{20,})",
+    "api": r"api[ _-]?key[ \t]{1,4}(?:(?:is|was)[ \t:]{1,4})?(?P<secret>(?=[a-z_-]{0,20}\d)[\w-]{20,})",
+    "docker": r"docker[ \t]{1,4}login[^\n]{0,200}?[ \t](?:-p|--password)[ \t=]{1,4}(?P<secret>[^\s\"']{3,})",
+    "mysql": r"mysql(?:dump)?[ \t][^\n]{0,200}?(?<=[ \t])-p(?P<secret>[^\s\"']{4,})",
     "cookie": r"""cookie["'\\]{0,8}[ \t]{0,4}[:=][ \t]{0,4}["'\\]{0,8}[\w.-]{1,64}=(?P<secret>[\w.~+/=%-]{12,})""",
     "curl": r"""curl[^\n]{0,200}?[ \t](?:-u|--user)[ \t=]{1,4}["']?[\w.@-]{0,64}:(?P<secret>[^\s"']{3,})""",
     "sshpass": r"""sshpass[ \t]{1,4}-p[ \t]{0,4}["']?(?P<secret>[^\s"']{3,})""",
@@ -314,6 +326,20 @@ def _in_phrases(text: str, lowered: str) -> Iterator[Span]:
             is_word = value.replace("_", "").isalpha() and not _is_mixed_case(value)
             if not is_word and not _is_placeholder(value):
                 yield found.span("secret")
+
+
+_PAIRED = re.compile(
+    r"""(?:name|key)["'\\]{0,8}\s{0,4}[:=]\s{0,4}["'\\]{0,8}(?P<name>[\w.-]{3,64})["'\\]{0,8},?(?:\s|\\{1,8}[nr]){0,40}"""
+    r"""["'\\]{0,8}value["'\\]{0,8}\s{0,4}[:=]\s{0,4}["'\\]{0,8}(?P<secret>[^\s"'\\<>,}]{4,})""",
+    re.IGNORECASE,
+)
+"""A name and a value as an object of two, as Kubernetes and Docker have variables."""
+
+
+def _in_pairs(text: str, lowered: str) -> Iterator[Span]:
+    for found in _PAIRED.finditer(text) if "value" in lowered else ():
+        if is_secret_under(found["name"], found["secret"]):
+            yield found.span("secret")
 
 
 # Names beside values
@@ -346,7 +372,7 @@ _ENDINGS = (
 )
 """Ends of names, without what stands between their words."""
 
-_LAST_WORDS = frozenset(("pass", "key", "auth", "bearer", "jwt", "sas", "creds", "authorization", "pat", "pw"))
+_LAST_WORDS = frozenset(("pass", "key", "auth", "bearer", "jwt", "sas", "creds", "authorization", "pat", "cookie"))
 """Words that tell of a secret only if they are the last of a name, and the value looks random."""
 
 _OTHER_KEYS = re.compile(
@@ -367,6 +393,8 @@ _USERS = re.compile(r"|db|database|user|admin|root|my|smtp|mail|mysql|postgres|p
 
 _SUFFIXES = re.compile(r"\d+|prod(?:uction)?|dev(?:elopment)?|stag(?:e|ing)|test|old|new|val(?:ue)?|v|raw|plain")
 
+_PLURAL = re.compile(r"(?:password|passphrase|secret|token|key)s")
+
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 _SHORTEST = 4
@@ -379,12 +407,14 @@ def _trust(name: str) -> _Trust:
     words = [word.lower() for word in _WORD.findall(name[-128:])]
     while len(words) > 1 and _SUFFIXES.fullmatch(words[-1]):
         words.pop()
+    if words and _PLURAL.fullmatch(words[-1]):
+        words[-1] = words[-1][:-1]
     if not words or "public" in words:
         return _Trust.NONE
     flat, last, before = "".join(words), words[-1], words[-2] if len(words) > 1 else ""
     if (last == "token" and _OTHER_TOKENS.fullmatch(before)) or (last == "key" and _OTHER_KEYS.fullmatch(before)):
         return _Trust.NONE
-    if last == "pass" and _USERS.fullmatch(before):
+    if last in ("pass", "pw") and _USERS.fullmatch(before):
         return _Trust.FULL
     for trust, endings in _ENDINGS:
         if flat.endswith(endings):
@@ -396,7 +426,7 @@ _PLACE = re.compile(
     r"[\s*•x.#_?-]*|(.)\1*|<.*>|\[.*\]|\{.*\}|%\w+%|.*\{\w*\}.*|.*\{\{.*\}\}.*|\$\(.*\)|(?-i:\$[A-Z_][A-Z0-9_]*)"
     r"|.*\*{3}.*|.*\.{3}.*|%\(?\w*\)?[sdr]?"
     r"|os\.(?:environ|getenv).*|(?:env|file|vault|secrets?|ssm|op|arn|keyring|projects)[:/].*"
-    r"|(?:~|\.\.?|/run|/var|/etc|/home|/mnt|/opt|/secrets|/root|/users|/tmp|/workspace|/data)/.*|[a-z]:\\.*"
+    r"|(?:~|\.\.?|/(?:run|var|etc|home|mnt|opt|secrets|root|users|tmp|workspace|data))(?:/.*)?|[a-z]:\\.*"
     r"|(?:not|un|in)?[-_ ]?(?:set|given|used|needed|required|valid|defined|available)|(?:dis|en)abled|optional|redacted"
     r"|(?:change|replace)[-_ ]?(?:me|this|it)|(?:your|enter|insert|put)[-_ ].*|placeholder|undefined|unknown"
     r"|masked|hidden|default|dummy|example|none|null|nil|true|false|yes|no|on|off|auto|nan|inf|n/?a|tbd|todo"
@@ -418,6 +448,11 @@ _NUMBER = re.compile(r"[+-]?\d*\.?\d*(?:e[+-]?\d+)?", re.IGNORECASE | re.ASCII)
 _VERSIONED = re.compile(r"[A-Za-z]+(?:[-_./ ][A-Za-z]+)*[-_./ ]?v?\d{0,6}(?:[-_.]\d{1,4}){0,4}[A-Za-z]?", re.ASCII)
 """A word, or several, perhaps with a version: `bert-base-uncased`, `extra_id_0`, `gpt-4`."""
 
+_SCHEME = re.compile(r"(?:basic|bearer|token)[ \t]+", re.IGNORECASE)
+
+_TELLING = re.compile(r"(?=[\w-]*(?:secret|token|passw|key))[A-Za-z_-]{4,64}\d{3,64}", re.IGNORECASE | re.ASCII)
+"""`my-secret-token-123`: what people make up for a secret."""
+
 _FILE = re.compile(r"(?:[\w.=@-]+/)+[\w.=@-]+\.[a-z]\w{0,7}", re.ASCII)
 
 _DATED = re.compile(r"\d{4}-\d\d-\d\d\S*", re.ASCII)
@@ -434,19 +469,32 @@ def _is_mixed_case(text: str) -> bool:
     return len(text) >= 20 and text.isalnum() and len(_WORD.findall(text)) * 4 > len(text)
 
 
+@lru_cache(maxsize=4096)
 def _can_be_secret(value: str, trust: _Trust, name: str) -> bool:
-    if len(value) < _SHORTEST or _is_placeholder(value) or value.lower() in name.lower():
+    cannot_be_random = trust is _Trust.WEAK and not (value.isalnum() or re.search(r"\d", value))
+    value = _SCHEME.sub("", value)
+    if cannot_be_random or len(value) < _SHORTEST or _is_placeholder(value) or value.lower() in name.lower():
         return False
-    words = re.search(r"\s", value)
-    if trust is _Trust.FULL:
-        is_short_number = len(value) < 6 and _NUMBER.fullmatch(value)
-        is_about_passing = value.isalpha() and name.lower().endswith("pass")
-        return not (is_short_number or is_about_passing) and (not words or "passphrase" in name.lower())
-    if words or any(pattern.fullmatch(value) for pattern in (_NUMBER, _DATED, _FILE)):
-        return False
-    if trust is _Trust.GOOD:
-        return len(value) >= 8 and not (_is_words(value) and not _is_broken(value))
-    return _looks_random(value) and (len(value) >= 16 or not name.lower().endswith("key"))
+    has_spaces = re.search(r"\s", value) is not None
+    match trust:
+        case _Trust.FULL:
+            is_short_number = len(value) < 6 and _NUMBER.fullmatch(value)
+            is_about_passing = value.isalpha() and name.lower() == "pass"
+            return not (is_short_number or is_about_passing) and (not has_spaces or "passphrase" in name.lower())
+        case _Trust.GOOD if value.isdecimal():
+            return len(value) >= 10
+        case _ if has_spaces or any(pattern.fullmatch(value) for pattern in (_NUMBER, _DATED, _FILE)):
+            return False
+        case _Trust.GOOD:
+            return len(value) >= 8 and (not _is_words(value) or _is_broken(value) or _is_telling(value))
+        case _:
+            return (_looks_random(value) and (len(value) >= 16 or not name.lower().endswith("key"))) or _is_telling(
+                value
+            )
+
+
+def _is_telling(value: str) -> bool:
+    return _TELLING.fullmatch(value) is not None
 
 
 def _is_words(value: str) -> bool:
@@ -539,7 +587,7 @@ def _assigned_secret(text: str, found: re.Match[str]) -> Span | None:
     else:
         can_be = value[0] not in ",)]}" and not (value.isalpha() and value.istitle())
     if found["flag"]:
-        can_be = before.startswith("--") and not value.startswith("-")
+        can_be = before.startswith("-") and not value.startswith("-")
     if not can_be or not _can_be_secret(value, trust, name):
         return None
     rest = inside.match(text, start) if len(value) == _FIRST else None
@@ -560,7 +608,8 @@ def _is_bare_value(found: re.Match[str], value: str, after: str) -> bool:
         return after == "<"
     if _CODE.match(value) or after in ("(", "[") or (found["end"] and _NUMBER.fullmatch(value)):
         return False
-    if not re.sub(r"[_-]", "", value).isalpha():
+    is_random = (value.isupper() and value.isalpha() and len(value) >= 16) or _is_mixed_case(value)
+    if is_random or not re.sub(r"[_-]", "", value).isalpha():
         return True
     # A word is a value in `host=db password=word` and `password: word`, and in code the name of a variable.
     in_list = found["sign"] == "=" and not found["gap"] and after in ("", *"\n\r \t;&\"'\\")
