@@ -3,6 +3,7 @@
 import time
 
 import pytest
+import yaml
 
 from mlpipeline.core.secrets import MASK, masked, masked_value
 from support.harmless import harmless
@@ -49,7 +50,7 @@ def test_nor_are_they_inside_a_text(shape: str) -> None:
         ("a https://u:p1@host and b", "a https://***@host and b"),
         ("run with hf_" + "a" * 34 + " today", "run with *** today"),
         ('{"password": "hunter2", "user": "me"}', '{"password": "***", "user": "me"}'),
-        ("password: hunter2\nuser: me\n", "password: ***\nuser: me\n"),
+        ("password: hunter2\nuser: me\n", "password: (***)\nuser: me\n"),
         ("Authorization: Bearer abcdef0123456789", "Authorization: Bearer ***"),
         ("\u0130\u0130 password=hunter2 \u0130", "\u0130\u0130 password=*** \u0130"),
     ],
@@ -83,3 +84,27 @@ def test_time_grows_with_the_length_alone(piece: str) -> None:
         return time.process_time() - begin
 
     assert seconds(64_000) < max(8 * min(seconds(16_000) for _ in range(2)), 0.5)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "password: hunter2\n",
+        "- hf_{0}\n- b",
+        "a: [hf_{0}, hf_{0}]",
+        "name: hf_{0} of mine",
+        "hf_{0}: 1",
+        "a:\n  hf_{0}",
+        "hf_{0}",
+        "{{a: hf_{0}}}",
+        "? hf_{0}\n: 1",
+        "a: 'hf_{0}'",
+        "uri: https://me:hunter2@example.org",
+    ],
+)
+def test_yaml_stays_yaml(text: str) -> None:
+    stored = masked(text.format("a1" * 17))
+
+    assert stored != text
+    assert masked(stored) == stored
+    assert stored == MASK or yaml.safe_load(stored)

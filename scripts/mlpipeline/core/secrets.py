@@ -15,6 +15,11 @@ from functools import lru_cache
 
 MASK = "***"
 
+_MASK_IN_YAML = f"({MASK})"
+
+_WINDOW = 64
+"""Characters before a secret that are looked at for what it is a value of."""
+
 Span = tuple[int, int]
 
 _LONGEST_CACHED = 4096
@@ -52,9 +57,19 @@ def _masked(text: str, mark: str) -> str:
     end = 0
     for start, stop in sorted(_spans(text)):
         if start >= end:
-            pieces += text[end:start], mark
+            pieces += text[end:start], _mark_at(text, start, stop) if mark == MASK else mark
         end = max(end, stop)
     return "".join((*pieces, text[end:])) if pieces else text
+
+
+def _mark_at(text: str, start: int, stop: int) -> str:
+    """Choose the mark: where a value of YAML may begin, `***` would name an alias, and the file would not be YAML."""
+    before = text[max(0, start - _WINDOW) : start]
+    trimmed = before.rstrip(" \t\r\n")
+    begins = not trimmed or trimmed[-1] in "[{," or "\n" in before[len(trimmed) :]
+    if not begins and not (trimmed != before and trimmed[-1] in ":-?"):
+        return MASK
+    return MASK if stop - start == len(text.strip()) else _MASK_IN_YAML
 
 
 def _spans(text: str) -> Iterator[Span]:
