@@ -160,19 +160,34 @@ class TestNames:
             name=TOKEN, meta=meta, files={"tags/b": ADDRESS.encode()}, aliases={TOKEN: 1}, versions=(version,)
         )
 
-        [found] = storable(Incoming(models=(model,))).models
+        incoming = storable(Incoming(models=(model,)))
+        [found] = incoming.models
 
         clean = {"name": "masked", "description": "https://***@example.org/x.git"}
         assert (found.name, found.meta, found.aliases) == ("masked", clean, {"masked": 1})
         assert (found.versions[0].meta, found.versions[0].files) == (clean, {})
         assert found.files == {"tags/b": b"https://***@example.org/x.git"}
+        assert any(": alias holds" in warning for warning in incoming.warnings)
+        assert storable(Incoming(models=(model,)), allowed=("name", "alias")).models[0].aliases == model.aliases
+
+    def test_of_two_registered_models_that_would_be_the_same(self) -> None:
+        models = [
+            RegisteredModel(name=name, meta={}, files={}, aliases={}, versions=())
+            for name in (TOKEN, TOKEN.replace("a", "c"), "churn")
+        ]
+        found = storable(Incoming(models=tuple(models)))
+
+        assert [model.name for model in found.models] == ["churn"]
+        assert [str(each).partition(",")[0] for each in found.refusals] == [
+            "registered model 'masked': name looks like a credential"
+        ] * 2
 
     def test_of_a_record_itself(self) -> None:
         found = storable(Incoming(records=(replace(run({"params/a": b"1"}), id=TOKEN),)))
 
         assert found.records == ()
         assert TOKEN not in str(found)
-        assert "its id looks like a credential" in str(found.refusals[0])
+        assert "run masked: id looks like a credential" in str(found.refusals[0])
 
 
 def test_descriptions_are_masked_at_any_depth() -> None:

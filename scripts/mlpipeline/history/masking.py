@@ -77,8 +77,8 @@ class _Masking:
     def record(self, record: Record) -> Record | None:
         """Mask a record; none where its id is a secret, for the id is in every path."""
         experiment = self._name(record.experiment)
-        if (shown := masked(record.id)) != record.id:
-            self._refuse(_Owner(where=f"{record.kind} {shown}", experiment=experiment), "its id")
+        if (shown := self._name(record.id, _MARK_IN_NAME, key="id")) != record.id:
+            self._refuse(_Owner(where=f"{record.kind} {shown}", experiment=experiment), "id")
             return None
         owner = _Owner(where=f"{record.kind} {record.id}", experiment=experiment)
         files = self._files(owner, record.files)
@@ -107,7 +107,7 @@ class _Masking:
             name = names[model.name]
             owner = _Owner(where=f"registered model '{name}'")
             if name != model.name and count[name] > 1:
-                self._refuse(owner, "its name")
+                self._refuse(owner, "name")
             else:
                 yield self._registered_model(model, name, owner)
 
@@ -116,12 +116,15 @@ class _Masking:
             inside = _Owner(where=f"version {each.number} of {owner.where}")
             return replace(each, meta=self._meta(inside, each.meta, name), files=self._files(inside, each.files))
 
+        aliases = {self._name(alias, _MARK_IN_NAME, key="alias"): number for alias, number in model.aliases.items()}
+        if aliases.keys() != model.aliases.keys():
+            self.masked["alias"].append(owner.where)
         return replace(
             model,
             name=name,
             meta=self._meta(owner, model.meta, name),
             files=self._files(owner, model.files),
-            aliases={self._name(alias, _MARK_IN_NAME): number for alias, number in model.aliases.items()},
+            aliases=aliases,
             versions=tuple(version(each) for each in model.versions),
         )
 
@@ -143,8 +146,8 @@ class _Masking:
                 f"{_remedy(name)}"
             )
 
-    def _name(self, name: str, mark: str = MASK) -> str:
-        return name if "name" in self.allowed else masked(name, mark)
+    def _name(self, name: str, mark: str = MASK, *, key: str = "name") -> str:
+        return name if key in self.allowed else masked(name, mark)
 
     def _meta(self, owner: _Owner, meta: Mapping[str, object], name: str | None = None) -> Mapping[str, object]:
         """Mask a description; `name` is what a registered model is called now."""
