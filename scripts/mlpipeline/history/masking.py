@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mlpipeline.core.edits import Content
+from mlpipeline.core.files import read_regular
 from mlpipeline.core.records import Experiment, Incoming, ModelVersion, Record, Refusal, RegisteredModel
 from mlpipeline.core.secrets import MASK, masked, masked_value
 
@@ -217,9 +218,7 @@ def _text_of(content: Content) -> _Text | None:
     """Read the text of a file; none where it is large, binary or cannot be read (and then is told of elsewhere)."""
     if isinstance(content, Path):
         try:
-            if content.stat().st_size > LARGEST_TEXT:
-                return None
-            data = content.read_bytes()
+            data = read_regular(content, largest=LARGEST_TEXT)
         except OSError:
             return None
         if data[:2] in (b"\xff\xfe", b"\xfe\xff"):  # as PowerShell writes it
