@@ -94,7 +94,7 @@ def test_lines_that_all_have_the_same_checksum_come_to_an_end(monkeypatch: pytes
 
 
 def test_temporary_files_go_but_for_those_that_hold_a_metric() -> None:
-    folder = Path(large_metrics._folder().name)
+    folder = large_metrics._folder()
     before = set(folder.iterdir())
     mixed = sorted([b"%d 1 %d" % (step, step) for step in range(POINTS)], key=crc32)
     found = stored(text(mixed))

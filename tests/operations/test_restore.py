@@ -45,7 +45,7 @@ def test_a_fresh_workspace_gets_the_whole_history(
 
     assert content(work) == history_of(three_runs)
     assert (told["runs"], told["skipped"]) == (3, [])
-    assert not [path for path in work.rglob("*") if path.is_symlink() or path.name.startswith(".restore-")]
+    assert not [path for path in work.rglob("*") if path.is_symlink() or path.name.startswith(".mlflow-git-")]
     for name in ("metrics", "params", "tags", "artifacts"):
         assert (run_folder(work, "0" * 32) / name).is_dir()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mlpipeline.core.errors import RepositoryError
-from mlpipeline.repo.workspace import abandoned, workspace
+from mlpipeline.core.workspace import abandoned, workspace
 from support.gitrepo import files, git
 from support.jobs import Job
 from support.mlstore import put, write_run

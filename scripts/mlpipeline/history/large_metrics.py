@@ -9,14 +9,13 @@ of lines thinned to the bits a, and a set B: the union of A and B needs at least
 many are still there.
 """
 
+import atexit
 import heapq
 import io
 import math
-import os
-import tempfile
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import count, islice
@@ -25,6 +24,7 @@ from zlib import crc32
 
 from mlpipeline.core.edits import Content, Readable, streamed
 from mlpipeline.core.records import Kind
+from mlpipeline.core.workspace import remove_abandoned, workspace
 from mlpipeline.history.metrics import (
     CHUNK,
     Key,
@@ -371,23 +371,21 @@ def _written(keys: Iterable[Key]) -> Path:
     return path
 
 
+_PREFIX = "mlflow-git-metrics-"
+"""What the name of the folder of temporary files begins with."""
+
 _numbers = count()
 
 
 @cache
-def _folder() -> tempfile.TemporaryDirectory[str]:
-    """Make the folder of the temporary files; it goes when the process ends, also after an error.
-
-    It is locked like a scratch repository's, by which a later process sees whether it was left by one that was killed.
-    """
-    folder = tempfile.TemporaryDirectory(prefix="mlflow-persistence-", ignore_cleanup_errors=True)
-    with suppress(ImportError, OSError):
-        import fcntl
-
-        fcntl.flock(os.open(folder.name, os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)
-    return folder
+def _folder() -> Path:
+    """Make the folder of the temporary files; it goes when the process ends, also after an error."""
+    remove_abandoned(_PREFIX)
+    ends = ExitStack()
+    atexit.register(ends.close)
+    return ends.enter_context(workspace(_PREFIX)).path
 
 
 def _temporary() -> Path:
     """Name a temporary file that does not exist yet."""
-    return Path(_folder().name, str(next(_numbers)))
+    return _folder() / str(next(_numbers))

@@ -5,7 +5,6 @@ Neither the history nor the folder is trusted: nothing is written outside of the
 would act on it.
 """
 
-import tempfile
 from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from typing import Protocol
 from mlpipeline.core.edits import Link, Tree
 from mlpipeline.core.errors import InputError
 from mlpipeline.core.records import Kind
+from mlpipeline.core.workspace import remove_abandoned, workspace
 from mlpipeline.history import reader
 from mlpipeline.history.folder import FolderTree
 from mlpipeline.history.paths import (
@@ -32,6 +32,9 @@ from mlpipeline.history.stored import is_placeholder, placeholders
 
 AT_ONCE = {METADATA: 2000, ARTIFACTS: 16}
 """Files that are in memory at a time: descriptions are small, models need not be."""
+
+_STAGED = ".mlflow-git-restore-"
+"""What the name of the folder begins with in which files wait until all are whole."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,8 +92,9 @@ def restore(source: Source, into: Path, *, artifacts: bool = True, same_place: b
     if not same_place:
         missing, skipped = _missing(source, paths, into)
     into.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=into, prefix=".restore-") as folder:
-        staged = Path(folder)
+    remove_abandoned(_STAGED, into)
+    with workspace(_STAGED, into) as stage:
+        staged = stage.path
         for chunk in _chunks(missing):
             for path, data in source.read(chunk).items():
                 target = staged / path

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlpipeline.repo.workspace import abandoned, workspace
+from mlpipeline.core.workspace import abandoned, workspace
 
 _PREFIX = "aside-"
 

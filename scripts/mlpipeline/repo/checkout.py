@@ -17,12 +17,12 @@ from git.exc import GitCommandError, InvalidGitRepositoryError, NoSuchPathError
 from mlpipeline.core.edits import blob_id
 from mlpipeline.core.errors import RepositoryError
 from mlpipeline.core.filenames import fault
+from mlpipeline.core.workspace import remove_abandoned, workspace
 from mlpipeline.repo.aside import leavings, step_aside
 from mlpipeline.repo.fastimport import git_program
 from mlpipeline.repo.remote import error_text, is_transport, last_line
 from mlpipeline.repo.scratch import Scratch
 from mlpipeline.repo.tree import GitTree
-from mlpipeline.repo.workspace import remove_abandoned, workspace
 
 _SCRATCH_SETTINGS = (
     ("push.gpgSign", "false"),

@@ -6,7 +6,6 @@ Writes that one file. Each refresh is one transaction: it is there whole or not 
 import sqlite3
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -14,10 +13,14 @@ from importlib.metadata import version
 from pathlib import Path
 
 from mlpipeline.core.errors import PipelineError
+from mlpipeline.core.workspace import remove_abandoned, workspace
 from mlpipeline.ui_cache import entries
 from mlpipeline.ui_cache.entries import Entry, EntryKind
 from mlpipeline.ui_cache.rows import Row, Rows, rows
 from mlpipeline.ui_cache.tables import TABLES, CacheTable
+
+_NEW = "browse-"
+"""What the name of the folder begins with in which an empty cache is made."""
 
 FORMAT = "1"
 """Raised whenever this package would write other rows for the same files."""
@@ -108,8 +111,9 @@ def _identity(file: Path) -> Mapping[str, str]:
 def _create(file: Path, identity: Mapping[str, str]) -> None:
     """Put an empty cache in place of `file`."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=file.parent, prefix="browse-") as folder:
-        store = _empty_store(Path(folder))
+    remove_abandoned(_NEW, file.parent)
+    with workspace(_NEW, file.parent) as folder:
+        store = _empty_store(folder.path)
         with closing(sqlite3.connect(store)) as connection:
             connection.executescript(_BOOKKEEPING)
             connection.executemany("INSERT INTO history_cache VALUES (?, ?)", identity.items())

@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
@@ -14,7 +13,11 @@ from pathlib import Path
 from types import FrameType
 
 from mlpipeline.core.errors import InputError, PipelineError
+from mlpipeline.core.workspace import remove_abandoned, workspace
 from mlpipeline.ui_cache import cache
+
+_SERVED = "mlflow-git-ui-"
+"""What the name of the folder begins with that holds the copy of the cache which is served."""
 
 PATIENCE = 10.0
 """Seconds the server has to end by itself."""
@@ -37,12 +40,13 @@ def serve(file: Path, *, host: str, port: int, environ: Mapping[str, str], ready
         PipelineError: the server ended by itself.
     """
     port = _free_port(host, port)
-    with tempfile.TemporaryDirectory(prefix="mlflow-history-", ignore_cleanup_errors=True) as folder:
-        copied = Path(folder, "history.db")
+    remove_abandoned(_SERVED)
+    with workspace(_SERVED) as folder:
+        copied = folder.path / "history.db"
         cache.copy(file, copied)
         command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", f"sqlite:///{copied}"]
         command += ["--host", host, "--port", str(port), "--workers", "1"]
-        with _running(command, Path(folder), environ) as server, suppress(KeyboardInterrupt):
+        with _running(command, folder.path, environ) as server, suppress(KeyboardInterrupt):
             address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
             while server.poll() is None and not _answers(f"{address}/health"):
                 with suppress(subprocess.TimeoutExpired):
