@@ -105,7 +105,7 @@ def test_the_branch_of_a_detached_head_is_what_github_says(
 def test_a_workflow_commits_as_the_bot_and_names_itself(tmp_path: Path) -> None:
     found = context(tmp_path, GITHUB_WORKFLOW="train\nall", GITHUB_RUN_NUMBER="12")
 
-    assert (found.identity, found.job) == (BOT, "train all #12")
+    assert (found.identity, found.job) == (BOT, "train all, run 12")
 
 
 def test_outside_of_github_nothing_is_skipped() -> None:

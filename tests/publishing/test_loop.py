@@ -383,7 +383,7 @@ class TestCommand:
         assert "\ntrue\n" in outputs
         summary = (tmp_path / "summary").read_text(encoding="utf-8")
         assert f"| 1 | ridge | 1 | run-{run[:4]} | demo | {run} |" in summary
-        assert "add 2 runs from train #7" in git(job.checkout, "log", "-1", "--format=%s")
+        assert "add 2 runs from train, run 7" in git(job.checkout, "log", "-1", "--format=%s")
 
     def test_a_rehearsal_under_act_pushes_nothing(self, origin: Path, job: Job) -> None:
         write_run(job.store)

@@ -20,7 +20,7 @@ def context_of(environ: Mapping[str, str], *, branch: str = "") -> Context:
     """Read the variables that GitHub, act, MLflow and git define; `branch` is the one that a flag names, or empty."""
     on_github = environ.get("GITHUB_ACTIONS") == "true"
     host = socket.gethostname()
-    workflow = f"{environ.get('GITHUB_WORKFLOW', 'workflow')} #{environ.get('GITHUB_RUN_NUMBER', '?')}"
+    workflow = f"{environ.get('GITHUB_WORKFLOW', 'workflow')}, run {environ.get('GITHUB_RUN_NUMBER', '?')}"
     count = environ.get("GIT_CONFIG_COUNT", "")
     return Context(
         tracking_uri=environ.get("MLFLOW_TRACKING_URI", ""),

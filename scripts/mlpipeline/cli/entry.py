@@ -1,6 +1,7 @@
 """The boundary that every command passes: it reads the environment, reports, and turns errors into exit codes."""
 
 import argparse
+import errno
 import importlib
 import os
 import shlex
@@ -153,14 +154,35 @@ def _run(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> int:
         failure = _missing(error, command.extra)
     except PipelineError as error:
         failure = error
-    except Exception:  # noqa: BLE001 - the one broad catch: a bug must still reach the annotations
-        trace = without_credentials(traceback.format_exc().rstrip())
-        failure = PipelineError(f"{trace}\nThis is a bug in {parser.prog}.")
+    except Exception as error:  # noqa: BLE001 - the one broad catch: a bug must still reach the annotations
+        failure = _of_system(error) or _bug(parser.prog)
     else:
         _publish(report, environ, as_json=flags.json)
         return report.exit_code
     _publish(command.failure(parser.prog, failure, flags), environ, as_json=flags.json)
     return failure.exit_code if command.is_strict(flags) else 0
+
+
+def _bug(prog: str) -> PipelineError:
+    """Tell of the exception that is being handled."""
+    return PipelineError(f"{without_credentials(traceback.format_exc().rstrip())}\nThis is a bug in {prog}.")
+
+
+_DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE}
+
+
+def _of_system(error: Exception) -> PipelineError | None:
+    """Tell of an error that no program can prevent; `None` for any other."""
+    if not isinstance(error, OSError) or error.errno not in _DENIED | _FULL:
+        return None
+    where = f": '{error.filename}'" if error.filename else ""
+    remedy = (
+        "give this user the right to write there"
+        if error.errno in _DENIED
+        else "make room (on the disk, of open files) or look at the disk"
+    )
+    return PipelineError(f"{error.strerror}{where}.", remedy=f"{remedy}, then run this again.")
 
 
 _OF_ANOTHER_REPOSITORY = (
