@@ -517,7 +517,14 @@ class TestLimits:
         incoming = filestore.read(store)
 
         assert runs(incoming).keys() == {other}
-        assert f"mlruns/{EXPERIMENT}: holds more than 20 files and folders" in told(incoming)
+        assert f"mlruns/{EXPERIMENT}: holds more than 20 folders" in told(incoming)
+
+    def test_too_many_files_beside_runs_are_passed_over(self, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        for number in range(21):
+            put(store / EXPERIMENT / str(number), b"")
+        monkeypatch.setattr(filestore, "MOST_ENTRIES", 20)
+
+        assert runs(filestore.read(store)).keys() == {GOOD, BAD}
 
     @pytest.mark.parametrize(("limit", "value"), [("MOST_FILES", 10), ("LARGEST_STORE", 100)])
     def test_a_store_that_is_too_large_is_an_error(

@@ -367,7 +367,7 @@ class _Reader:
         if parent != self.store and os.path.islink(parent):
             self._refuse(parent, "is a symbolic link; what it leads to was left out.")
             return found
-        for name in self._names(parent):
+        for name in self._names(parent, files=False):
             folder = parent / name
             if os.path.islink(folder) and os.path.isdir(folder):
                 if name != METRICS_LINK and not _is_placeholder(folder):
@@ -376,13 +376,14 @@ class _Reader:
                 found.append(folder)
         return found
 
-    def _names(self, folder: Path) -> list[str]:
+    def _names(self, folder: Path, *, files: bool = True) -> list[str]:
         """List the names in a folder that a job may have given."""
         try:
             with os.scandir(folder) as inside:
-                names = [entry.name for entry in islice(inside, MOST_ENTRIES + 1)]
+                wanted = (entry.name for entry in inside if files or not entry.is_file(follow_symlinks=False))
+                names = list(islice(wanted, MOST_ENTRIES + 1))
             if len(names) > MOST_ENTRIES:
-                self._refuse(folder, f"holds more than {MOST_ENTRIES:,} files and folders, and was left out.")
+                self._refuse(folder, f"holds more than {MOST_ENTRIES:,} folders, and was left out.")
                 return []
             return sorted(name for name in names if not is_foreign(name))
         except (FileNotFoundError, NotADirectoryError):
