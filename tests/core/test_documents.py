@@ -98,6 +98,7 @@ def test_aliases_and_merges_are_followed_as_far_as_they_end(libyaml: bool, monke
     data = b"x: &x {outs: [a], cmd: x}\ny: &y {cmd: y, z: 1}\none: {<<: *x, cmd: z}\ntwo: {<<: [*x, *y]}\nthree: *x\n"
 
     assert load_yaml(data + b"<<: 5") == yaml.safe_load(data)
+    assert load_yaml(b"'<<': {a: 1}") == {"<<": {"a": 1}}
 
 
 names = st.text(st.characters(min_codepoint=32, max_codepoint=126))

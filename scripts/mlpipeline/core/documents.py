@@ -108,7 +108,8 @@ _TAG_DIRECTIVE = re.compile(rb"(?m)^%TAG")
 
 _SURROGATE = re.compile(rb"\\[uU](?:0000)?[dD][89a-fA-F]")
 
-_MERGED = "<<"
+_MERGED = object()
+"""The key `<<` without quotes."""
 
 
 def _refuse_large(data: str | bytes, largest: int = LARGEST) -> None:
@@ -170,7 +171,7 @@ def _document(data: bytes) -> object:
         if kind is yaml.ScalarEvent:
             if event.tag is not None:
                 _refuse(event, "the tag of a type")
-            value = event.value if current.wants_key or not event.implicit[0] else _plain(event.value)
+            value = _scalar(event.value, is_plain=event.implicit[0], is_key=current.wants_key)
             size, anchor = 1, event.anchor
         elif kind in _BEGINNINGS:
             _refuse_beginning(event, current, len(outer))
@@ -244,6 +245,14 @@ _FRACTION = re.compile(r"[-+]?(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*)(?:[eE][-+
 _LARGEST_NUMBER = 2**63 - 1
 
 _MOST_DIGITS = 20
+
+
+def _scalar(text: str, *, is_plain: bool, is_key: bool) -> object:
+    if not is_plain:
+        return text
+    if is_key:
+        return _MERGED if text == "<<" else text
+    return _plain(text)
 
 
 def _plain(text: str) -> object:
