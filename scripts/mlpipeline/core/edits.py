@@ -5,7 +5,7 @@ import io
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from mlpipeline.core.files import open_again, size_of
 
@@ -22,9 +22,13 @@ class Readable(Protocol):
         """The next bytes, `size` at the most; none at the end."""
 
 
-def streamed(content: Content) -> BinaryIO:
-    """Open a content for reading bit by bit."""
-    return io.BytesIO(content) if isinstance(content, bytes) else content.open("rb")
+def streamed(content: Content) -> io.BytesIO | io.FileIO:
+    """Open a content for reading bit by bit.
+
+    Raises:
+        InputError: its file cannot be read any more.
+    """
+    return io.BytesIO(content) if isinstance(content, bytes) else open_again(content)
 
 
 @dataclass(frozen=True, kw_only=True)
