@@ -232,7 +232,7 @@ def test_the_ui_shows_a_history(history: History, repository: Path, tmp_path: Pa
     assert [each["path"] for each in listed] == ["notes/note.txt"]
     assert note == b"a note"
     assert "MLmodel" in {each["path"] for each in kept}
-    assert [each["name"] for each in registered] == ["pricer"]
+    assert [each["name"] for each in registered] == ["pricer", "promoted_model"]
     assert git(repository, "status", "--porcelain") == ""
 
 
