@@ -526,7 +526,7 @@ class TestLimits:
 
         assert runs(filestore.read(store)).keys() == {GOOD, BAD}
 
-    @pytest.mark.parametrize(("limit", "value"), [("MOST_FILES", 10), ("LARGEST_STORE", 100)])
+    @pytest.mark.parametrize(("limit", "value"), [("MOST_IN_ALL", 10), ("MEMORY", 100)])
     def test_a_store_that_is_too_large_is_an_error(
         self, store: Path, limit: str, value: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -19,6 +19,7 @@ from mlpipeline.core.filenames import LONGEST_INNER, fault
 from mlpipeline.core.files import UnfitFileError, open_regular, size_of, too_large
 from mlpipeline.core.records import Kind
 from mlpipeline.history.paths import ARTIFACTS, LOAD_MARK, artifact_folder, is_id
+from mlpipeline.sources.limits import MOST_FILES
 
 SERVED = "mlartifacts"
 """The folder in which `mlflow server` keeps artifacts unless it is told otherwise."""
@@ -31,9 +32,6 @@ DEEPEST = 8
 
 MOST_FOLDERS = 50_000
 """Folders that are searched in all: a few seconds."""
-
-MOST_FILES = 100_000
-"""Files and folders below one folder of a record that are taken; most have a few."""
 
 DEEPEST_FILE = 32
 """Folders below each other in a folder of a record."""

@@ -39,6 +39,7 @@ from mlpipeline.sources.artifacts import NOWHERE, Finder, Lost, Surroundings
 from mlpipeline.sources.descriptions import LONGEST_NAME, faults
 from mlpipeline.sources.foreign import is_backup, is_foreign
 from mlpipeline.sources.known import NOTHING, Known
+from mlpipeline.sources.limits import MEMORY, MOST_ENTRIES, MOST_IN_ALL
 from mlpipeline.sources.metric_files import MetricFiles
 
 _OWN_ID = {Kind.RUN: ("run_id", "run_uuid"), Kind.LOGGED_MODEL: ("model_id",), Kind.TRACE: ("trace_id", "request_id")}
@@ -46,15 +47,6 @@ _OWN_ID = {Kind.RUN: ("run_id", "run_uuid"), Kind.LOGGED_MODEL: ("model_id",), K
 
 _NAMED = 5
 """Folders that a refusal of several names."""
-
-MOST_ENTRIES = 200_000
-"""Experiments of a store, or records of an experiment, that are looked at."""
-
-MOST_FILES = 1_000_000
-"""Files of a store that are taken."""
-
-LARGEST_STORE = 512 * 1024 * 1024
-"""Bytes of params, tags and whatever else of a store is held in memory; ten thousand runs have some ten megabytes."""
 
 
 def read(store: Path, known: Known = NOTHING, *, around: Surroundings = NOWHERE, elsewhere: bool = True) -> Incoming:
@@ -425,8 +417,8 @@ class _Reader:
         """
         self.count += count
         self.size += size
-        if self.count > MOST_FILES or self.size > LARGEST_STORE:
-            limit = f"{MOST_FILES:,} files, or {megabytes(LARGEST_STORE)} of params, tags and metrics"
+        if self.count > MOST_IN_ALL or self.size > MEMORY:
+            limit = f"{MOST_IN_ALL:,} files, or {megabytes(MEMORY)} of params, tags and metrics"
             raise InputError(
                 f"The folder '{self.store}' holds more than can be read at once: {limit}.",
                 untouched="the repository and the runs.",

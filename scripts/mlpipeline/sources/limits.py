@@ -5,8 +5,14 @@ from dataclasses import dataclass
 MOST_RECORDS = 100_000
 """Records of a kind that one persist adds."""
 
-MOST_FILES = 10_000
-"""Params, tags or metrics of one record: each becomes a file."""
+MOST_ENTRIES = 200_000
+"""Experiments of a store, or records of an experiment, that are looked at."""
+
+MOST_FILES = 100_000
+"""Params, tags, metrics or artifacts of one record: each becomes a file."""
+
+MOST_IN_ALL = 1_000_000
+"""Files of a store that are taken."""
 
 LARGEST_TEXT = 16 << 20
 """Bytes of one value; MLflow's own limit for the profile of a dataset, its longest text."""
