@@ -506,9 +506,10 @@ class TestRepositories:
         assert meta["artifact_uri"] == f"file:./mlflow-artifacts/{run}/artifacts"
         assert git(job.checkout, "status", "--porcelain") == ""
 
-    def test_a_root_outside_the_repository(self, job: Job) -> None:
+    @pytest.mark.parametrize("root", ["../elsewhere", "/elsewhere", ".git", "a/.GIT/b"])
+    def test_a_root_outside_the_repository(self, job: Job, root: str) -> None:
         with pytest.raises(InputError, match="not a folder inside"):
-            job.persist(root="../elsewhere")
+            job.persist(root=root)
 
     def test_a_detached_head(self, job: Job) -> None:
         git(job.checkout, "checkout", "--quiet", "--detach")

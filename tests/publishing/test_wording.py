@@ -6,6 +6,7 @@ from typing import get_args
 
 import pytest
 
+from mlpipeline.core.records import Refusal
 from mlpipeline.publishing import wording
 from mlpipeline.publishing.wording import Failure
 from mlpipeline.repo.remote import Cause, Declined, Raced, Unreachable, Vanished, refused_by
@@ -138,3 +139,14 @@ def test_a_name_is_one_word_of_the_command_that_recovers(cause: Cause, tmp_path:
     assert not list(tmp_path.iterdir())
     if cause == "policy":
         assert done.stdout.endswith(f"<FETCH_HEAD:refs/heads/{HOSTILE}>")
+
+
+def test_what_is_refused_for_one_reason_is_told_once() -> None:
+    secret = [
+        Refusal(where=f"run {number}", reason="params/token is a secret.", remedy="Revoke it.") for number in range(12)
+    ]
+
+    told = [str(refusal) for refusal in wording.grouped([*secret, Refusal(where="run x", reason="is broken.")])]
+
+    shown = ", ".join(f"run {number}" for number in range(10))
+    assert told == [f"{shown}, and 2 more: params/token is a secret. Revoke it.", "run x: is broken."]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlpipeline.core.errors import InputError
+from mlpipeline.core.filenames import fault
 from mlpipeline.core.ranking import RuleOptions
 
 ATTEMPTS = 20
@@ -56,7 +57,7 @@ class PublishSettings:
         context: what the environment says.
 
     Raises:
-        InputError: `root` leaves the repository.
+        InputError: `root` leaves the repository, or is Git's own folder.
     """
 
     repository: Path
@@ -71,7 +72,7 @@ class PublishSettings:
     context: Context
 
     def __post_init__(self) -> None:
-        if self.root.startswith("/") or ".." in self._folders:
+        if self.root.startswith("/") or (self._folders and fault("/".join(self._folders))):
             raise InputError(
                 f"--root '{self.root}' is not a folder inside the repository.",
                 remedy="give it relative to the repository's top, such as --root backend.",

@@ -1,12 +1,14 @@
 """Say how publishing went: reasons, warnings and remedies; pure text."""
 
 import shlex
-from collections.abc import Collection, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from mlpipeline.core.edits import Tree
 from mlpipeline.core.harmless import one_line
 from mlpipeline.core.nearest import did_you_mean
 from mlpipeline.core.ranking import Choice
+from mlpipeline.core.records import Refusal
 from mlpipeline.history import reader, selection
 from mlpipeline.history.paths import INFO
 from mlpipeline.publishing.plan import Plan
@@ -17,7 +19,7 @@ Failure = Raced | Declined | Unreachable | Vanished
 """How a push ends that does not land."""
 
 NAMED = 10
-"""Names of metrics or experiments that a message lists, at the most."""
+"""Names that a message lists, at the most."""
 
 
 UNSIGNED = ("notice", "The commit is not signed, though commit.gpgSign asks for it: it is built without your key.")
@@ -147,7 +149,7 @@ def recovery(failure: Failure, *, bundle: str, remote: str, branch: str, name: s
 
 def messages(plan: Plan, follow_up: FollowUp | None) -> Iterator[tuple[str, str]]:
     """Name what a person should know of a plan, by annotation level."""
-    for refusal in (refusal for part in plan.incoming for refusal in part.refusals):
+    for refusal in grouped(refusal for part in plan.incoming for refusal in part.refusals):
         yield "error" if refusal.remedy else "warning", one_line(str(refusal))
     for warning in (warning for part in plan.incoming for warning in part.warnings):
         yield "warning", one_line(warning)
@@ -165,6 +167,19 @@ def messages(plan: Plan, follow_up: FollowUp | None) -> Iterator[tuple[str, str]
     if follow_up and not follow_up.followed:
         remedy = f" To do: {follow_up.remedy}" if follow_up.remedy else ""
         yield "warning", f"The checkout was left as it is: {follow_up.reason.rstrip('.')}.{remedy}"
+
+
+def grouped(refusals: Iterable[Refusal]) -> list[Refusal]:
+    """Make one refusal of those that have the same reason and remedy: a secret in each of many runs is told once."""
+    places: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for refusal in refusals:
+        places[refusal.reason, refusal.remedy].append(refusal.where)
+    return [Refusal(where=_listed(where), reason=reason, remedy=remedy) for (reason, remedy), where in places.items()]
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f", and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"{', '.join(names[:NAMED])}{more}"
 
 
 def poisoned(branch: str, paths: Collection[str]) -> str:
@@ -211,10 +226,9 @@ def passed_over(choice: Choice, tree: Tree) -> Iterator[str]:
     places = reader.unreadable_experiments(tree)
     for noun, names in (("run", choice.excluded.get("unreadable", ())), ("experiment", places)):
         if names:
-            more = f", and {len(names) - NAMED} more" if len(names) > NAMED else ""
             yield (
                 f"{plural(len(names), noun)} of the history passed over, because the description cannot be read: "
-                f"{', '.join(names[:NAMED])}{more}. To do: mend or remove what was committed there by hand."
+                f"{_listed(names)}. To do: mend or remove what was committed there by hand."
             )
 
 
@@ -226,6 +240,5 @@ def _excluded(choice: Choice) -> str:
 
 
 def _absent(what: str, name: str, kind: str, names: Sequence[str]) -> str:
-    more = [f"and {len(names) - NAMED} more"] if len(names) > NAMED else []
-    known = f"{kind} in this history: {', '.join([*names[:NAMED], *more])}" if names else f"this history has no {kind}"
+    known = f"{kind} in this history: {_listed(names)}" if names else f"this history has no {kind}"
     return one_line(f"{what} '{name}'; {known}.{did_you_mean(name, names)}")
