@@ -67,7 +67,15 @@ def unharmed(new_job: Callable[..., Job], job: Job, temporary: Path) -> Callable
 
 
 @pytest.mark.parametrize(
-    "at", [("after_files", "1"), ("after_files", "5"), ("after_git_moved",), ("while_git_writes",)], ids=str
+    "at",
+    [
+        ("after_files", "1"),
+        ("after_files", "5"),
+        ("while_git_moves_the_branch",),
+        ("after_git_moved",),
+        ("while_git_writes",),
+    ],
+    ids=str,
 )
 def test_a_process_that_is_killed(at: tuple[str, ...], job: Job, temporary: Path, unharmed: Callable[[], None]) -> None:
     write_run(job.store)

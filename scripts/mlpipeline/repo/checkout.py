@@ -232,14 +232,11 @@ class Checkout:
             fetch("--refmap=", remote, f"refs/heads/{branch}")
 
     def _fast_forward(self, commit: str, expendable: Iterable[str], pull: str) -> FollowUp:
-        """Bring branch, index and files to `commit`, whatever the user's configuration says of merges in general."""
-        # Git takes ignored files for expendable; a user's ignored file is theirs all the same.
-        flags = ("--ff-only", "--no-overwrite-ignore", "--no-autostash", "--no-verify-signatures", "--quiet")
-        merge = [git_program(), "-c", "core.quotePath=false", "merge", *flags, commit]
+        """Bring branch, index and files to `commit`."""
         try:
             with step_aside(self.bundle_folder(), self.top, expendable, commit=commit) as aside:
                 # With the lock, git is known to run on where this process is killed and git is not.
-                self._repo.git.execute(merge, pass_fds=aside.lock)
+                self._repo.git.execute(_move_to(commit), pass_fds=aside.lock)
                 self._restore_missing(aside.paths)
         except GitCommandError as error:
             return _blocked(error, pull)
@@ -255,23 +252,36 @@ class Checkout:
         its locks go, and the files that it had written; the next `follow` writes them again.
         """
         for left in leavings(self.bundle_folder()):
-            head = self.commit("HEAD")
-            if left.move and head and self._contains(head, left.move.commit):
+            if left.move and not self._is_at(left.move.commit):
+                self._remove_locks(left.move.began)
+                self._end(left.move.commit)
+            if left.move and self._is_at(left.move.commit):
                 self._restore_missing(left.paths)
                 continue
-            if left.move:
-                self._remove_locks(left.move.began)
+            head = self.commit("HEAD")
             if left.move and head and self.commit(left.move.commit):
                 self._remove_written(head, left.move.commit)
             left.put_back(self.top)
 
+    def _is_at(self, commit: str) -> bool:
+        """Whether the branch that is checked out contains a commit."""
+        head = self.commit("HEAD")
+        return head is not None and self._contains(head, commit)
+
     def _remove_locks(self, began: int) -> None:
         """Remove the locks that a git left which was killed; `began` is when it was started."""
-        for name in ("index.lock", "HEAD.lock", "ORIG_HEAD.lock"):
-            lock = self._git_dir / name
+        refs = ["HEAD", "ORIG_HEAD", *([f"refs/heads/{self.branch}"] if self.branch else [])]
+        for name in ("index", *refs):
+            lock = self._path("--git-path", f"{name}.lock")
             with suppress(FileNotFoundError):
                 if lock.stat().st_mtime_ns >= began:
                     lock.unlink()
+
+    def _end(self, commit: str) -> None:
+        """Let the branch move, where git has brought the files and the index to a commit and was killed then."""
+        with suppress(GitCommandError):
+            self._repo.git.diff_index("--cached", "--quiet", commit)
+            self._repo.git.execute(_move_to(commit))
 
     def _remove_written(self, head: str, commit: str) -> None:
         """Remove what git had written of `commit`, where it had not come to its end.
@@ -377,8 +387,8 @@ class Checkout:
                 with suppress(OSError):
                     _remove_empty_tree(self.top / folder)
 
-    def _path(self, flag: str) -> Path:
-        return (self.top / str(self._repo.git.rev_parse(flag))).resolve()
+    def _path(self, *flags: str) -> Path:
+        return (self.top / str(self._repo.git.rev_parse(*flags))).resolve()
 
     def _transport(self, remote: str, inherited: int) -> dict[str, str]:
         """The settings by which the checkout reaches its remote, as environment variables for git.
@@ -412,6 +422,13 @@ class _Entry:
 
 
 _NOTHING = "000000"
+
+
+def _move_to(commit: str) -> list[str]:
+    """The command that moves a checkout, whatever the user's configuration says of merges in general."""
+    # Git takes ignored files for expendable; a user's ignored file is theirs all the same.
+    flags = ("--ff-only", "--no-overwrite-ignore", "--no-autostash", "--no-verify-signatures", "--quiet")
+    return [git_program(), "-c", "core.quotePath=false", "merge", *flags, commit]
 
 
 def _is_inside(file: Path) -> bool:

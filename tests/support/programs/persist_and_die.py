@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,21 @@ def while_git_moves(*written: str) -> None:
     git.Git.execute = executed  # type: ignore[method-assign, assignment]
 
 
+def while_git_moves_the_branch() -> None:
+    """Be killed together with git, which has brought the files and the index to the commit, and locked the branch."""
+    execute = git.Git.execute
+
+    def executed(program: git.Git, command: list[str], **options: Any) -> Any:
+        if "merge" in command:
+            Path(".git/refs/heads/main.lock").touch()
+            with suppress(git.GitCommandError):
+                execute(program, command, **options)
+            die()
+        return execute(program, command, **options)
+
+    git.Git.execute = executed  # type: ignore[method-assign, assignment]
+
+
 def after_git_moved() -> None:
     Checkout._restore_missing = die  # type: ignore[method-assign]
 
@@ -59,7 +75,7 @@ def while_git_writes() -> None:
     Importer._write_all = die  # type: ignore[method-assign, assignment]
 
 
-POINTS = (after_files, while_git_moves, after_git_moved, while_git_writes)
+POINTS = (after_files, while_git_moves, while_git_moves_the_branch, after_git_moved, while_git_writes)
 at, *details = sys.argv[1:]
 next(point for point in POINTS if point.__name__ == at)(*details)
 Job(checkout=Path.cwd()).persist()
