@@ -143,10 +143,11 @@ def test_a_name_is_one_word_of_the_command_that_recovers(cause: Cause, tmp_path:
 
 def test_what_is_refused_for_one_reason_is_told_once() -> None:
     secret = [
-        Refusal(where=f"run {number}", reason="params/token is a secret.", remedy="Revoke it.") for number in range(12)
+        Refusal(where=f"run {number}", reason="params/token is a secret.", remedy="Revoke it.")
+        for number in range(1002)
     ]
 
     told = [str(refusal) for refusal in wording.grouped([*secret, Refusal(where="run x", reason="is broken.")])]
 
-    shown = ", ".join(f"run {number}" for number in range(10))
+    shown = ", ".join(f"run {number}" for number in range(1000))
     assert told == [f"{shown}, and 2 more: params/token is a secret. Revoke it.", "run x: is broken."]

@@ -21,6 +21,9 @@ Failure = Raced | Declined | Unreachable | Vanished
 NAMED = 10
 """Names that a message lists, at the most."""
 
+REFUSED = 1000
+"""Things that a message lists which were refused for one reason: each is to be found in the log."""
+
 
 UNSIGNED = ("notice", "The commit is not signed, though commit.gpgSign asks for it: it is built without your key.")
 """What is said of a pushed commit where the configuration asks for signatures, by annotation level."""
@@ -174,12 +177,15 @@ def grouped(refusals: Iterable[Refusal]) -> list[Refusal]:
     places: dict[tuple[str, str], list[str]] = defaultdict(list)
     for refusal in refusals:
         places[refusal.reason, refusal.remedy].append(refusal.where)
-    return [Refusal(where=_listed(where), reason=reason, remedy=remedy) for (reason, remedy), where in places.items()]
+    return [
+        Refusal(where=_listed(where, most=REFUSED), reason=reason, remedy=remedy)
+        for (reason, remedy), where in places.items()
+    ]
 
 
-def _listed(names: Sequence[str]) -> str:
-    more = f", and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return f"{', '.join(names[:NAMED])}{more}"
+def _listed(names: Sequence[str], *, most: int = NAMED) -> str:
+    more = f", and {len(names) - most} more" if len(names) > most else ""
+    return f"{', '.join(names[:most])}{more}"
 
 
 def poisoned(branch: str, paths: Collection[str]) -> str:
