@@ -5,6 +5,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -144,6 +145,19 @@ class TestWorkspaces:
         os.close(inherited)
 
         assert list(abandoned("ours-", tmp_path)) == [ours.path]
+
+    def test_may_end_while_they_are_looked_for(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        put(tmp_path / "ours-of-one-that-ends/file", b"")
+        put(tmp_path / "ours-of-a-killed-one/file", b"")
+        with os.scandir(tmp_path) as entries:
+            listed = list(entries)
+        shutil.rmtree(tmp_path / "ours-of-one-that-ends")
+
+        with monkeypatch.context() as patch:
+            patch.setattr("mlpipeline.core.workspace.os.scandir", lambda _: nullcontext(listed))
+            found = next(abandoned("ours-", tmp_path))
+
+        assert found == tmp_path / "ours-of-a-killed-one"
 
     def test_links_are_not_followed(self, tmp_path: Path) -> None:
         put(tmp_path / "elsewhere/file", b"")

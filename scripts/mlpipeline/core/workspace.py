@@ -33,7 +33,16 @@ class Workspace:
 
 @contextmanager
 def workspace(prefix: str, parent: Path | None = None) -> Iterator[Workspace]:
-    """Make a folder whose name begins with `prefix`, and remove it in the end.
+    """Make a folder of which killed processes' are worth nothing: they are removed first. Else as `kept_workspace`."""
+    for _ in abandoned(prefix, parent):
+        pass
+    with kept_workspace(prefix, parent) as made:
+        yield made
+
+
+@contextmanager
+def kept_workspace(prefix: str, parent: Path | None = None) -> Iterator[Workspace]:
+    """Make a folder whose name begins with `prefix`, and remove it in the end, but for that of a killed process.
 
     Args:
         prefix: the beginning of its name, which nothing else uses in `parent`.
@@ -60,14 +69,7 @@ def abandoned(prefix: str, parent: Path | None = None) -> Iterator[Path]:
         return
     place = parent or Path(tempfile.gettempdir())
     with os.scandir(place) as entries:
-        found = [
-            Path(entry.path)
-            for entry in entries
-            # In the system's folder lie those of other users as well.
-            if entry.name.startswith(prefix)
-            and entry.is_dir(follow_symlinks=False)
-            and entry.stat(follow_symlinks=False).st_uid == os.getuid()
-        ]
+        found = [Path(entry.path) for entry in entries if entry.name.startswith(prefix) and _is_own(entry)]
     for path in found:
         if lock := _locked(path):
             try:
@@ -77,10 +79,12 @@ def abandoned(prefix: str, parent: Path | None = None) -> Iterator[Path]:
                 _unlock(lock)
 
 
-def remove_abandoned(prefix: str, parent: Path | None = None) -> None:
-    """Remove the folders that killed processes left."""
-    for _ in abandoned(prefix, parent):
-        pass
+def _is_own(entry: os.DirEntry[str]) -> bool:
+    """Whether this is a folder of this user; in the system's folder lie those of others as well."""
+    try:
+        return entry.is_dir(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_uid == os.getuid()
+    except FileNotFoundError:
+        return False  # its process has ended since the folder was listed
 
 
 def _locked(path: Path) -> tuple[int, ...] | None:

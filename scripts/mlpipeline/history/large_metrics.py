@@ -24,7 +24,7 @@ from zlib import crc32
 
 from mlpipeline.core.edits import Content, Readable, streamed
 from mlpipeline.core.records import Kind
-from mlpipeline.core.workspace import remove_abandoned, workspace
+from mlpipeline.core.workspace import workspace
 from mlpipeline.history.metrics import (
     CHUNK,
     Key,
@@ -380,7 +380,6 @@ _numbers = count()
 @cache
 def _folder() -> Path:
     """Make the folder of the temporary files; it goes when the process ends, also after an error."""
-    remove_abandoned(_PREFIX)
     ends = ExitStack()
     atexit.register(ends.close)
     return ends.enter_context(workspace(_PREFIX)).path

@@ -14,7 +14,7 @@ from typing import Protocol
 from mlpipeline.core.edits import Link, Tree
 from mlpipeline.core.errors import InputError
 from mlpipeline.core.records import Kind
-from mlpipeline.core.workspace import remove_abandoned, workspace
+from mlpipeline.core.workspace import workspace
 from mlpipeline.history import reader
 from mlpipeline.history.folder import FolderTree
 from mlpipeline.history.paths import (
@@ -92,7 +92,6 @@ def restore(source: Source, into: Path, *, artifacts: bool = True, same_place: b
     if not same_place:
         missing, skipped = _missing(source, paths, into)
     into.mkdir(parents=True, exist_ok=True)
-    remove_abandoned(_STAGED, into)
     with workspace(_STAGED, into) as stage:
         staged = stage.path
         for chunk in _chunks(missing):

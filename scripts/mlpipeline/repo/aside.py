@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlpipeline.core.workspace import abandoned, workspace
+from mlpipeline.core.workspace import abandoned, kept_workspace
 
 _PREFIX = "aside-"
 
@@ -80,7 +80,7 @@ def step_aside(folder: Path, top: Path, files: Iterable[str], *, commit: str) ->
         commit: where the block moves the checkout to.
     """
     folder.mkdir(exist_ok=True)
-    with workspace(_PREFIX, folder) as kept:
+    with kept_workspace(_PREFIX, folder) as kept:
         try:
             paths = sorted(files)
             for path in paths:

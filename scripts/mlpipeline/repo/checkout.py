@@ -17,7 +17,7 @@ from git.exc import GitCommandError, InvalidGitRepositoryError, NoSuchPathError
 from mlpipeline.core.edits import blob_id
 from mlpipeline.core.errors import RepositoryError
 from mlpipeline.core.filenames import fault
-from mlpipeline.core.workspace import remove_abandoned, workspace
+from mlpipeline.core.workspace import workspace
 from mlpipeline.repo.aside import leavings, step_aside
 from mlpipeline.repo.fastimport import git_program
 from mlpipeline.repo.remote import error_text, is_transport, last_line
@@ -159,7 +159,6 @@ class Checkout:
             inherited_settings: how many settings the environment already passes to git (`GIT_CONFIG_COUNT`).
         """
         self.recover()
-        remove_abandoned(_SCRATCH)
         with workspace(_SCRATCH) as folder:
             path = folder.path / "scratch.git"
             # An empty template and a folder without hooks: those of the user must not run on what we do here.

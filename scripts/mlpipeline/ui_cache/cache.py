@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from mlpipeline.core.errors import PipelineError
-from mlpipeline.core.workspace import remove_abandoned, workspace
+from mlpipeline.core.workspace import workspace
 from mlpipeline.ui_cache import entries
 from mlpipeline.ui_cache.entries import Entry, EntryKind
 from mlpipeline.ui_cache.rows import Row, Rows, rows
@@ -111,7 +111,6 @@ def _identity(file: Path) -> Mapping[str, str]:
 def _create(file: Path, identity: Mapping[str, str]) -> None:
     """Put an empty cache in place of `file`."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    remove_abandoned(_NEW, file.parent)
     with workspace(_NEW, file.parent) as folder:
         store = _empty_store(folder.path)
         with closing(sqlite3.connect(store)) as connection:

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import FrameType
 
 from mlpipeline.core.errors import InputError, PipelineError
-from mlpipeline.core.workspace import remove_abandoned, workspace
+from mlpipeline.core.workspace import workspace
 from mlpipeline.ui_cache import cache
 
 _SERVED = "mlflow-git-ui-"
@@ -40,7 +40,6 @@ def serve(file: Path, *, host: str, port: int, environ: Mapping[str, str], ready
         PipelineError: the server ended by itself.
     """
     port = _free_port(host, port)
-    remove_abandoned(_SERVED)
     with workspace(_SERVED) as folder:
         copied = folder.path / "history.db"
         cache.copy(file, copied)
