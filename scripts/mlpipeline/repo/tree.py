@@ -4,8 +4,9 @@ import io
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import groupby
 from pathlib import Path
 from typing import IO, NamedTuple, cast
@@ -169,13 +170,19 @@ class GitTree:
         if not ids:
             return {}
         unique = sorted(set(ids.values()))
+        with self._answers(unique) as answers:
+            results = {identifier: _scanned(answers, use) for identifier in unique}
+        return {path: results[identifier] for path, identifier in ids.items()}
+
+    @contextmanager
+    def _answers(self, ids: Iterable[str]) -> Iterator[IO[bytes]]:
+        """Ask git for the contents of objects; gives what it answers, for `_scanned`."""
         with tempfile.TemporaryFile() as asked:
-            asked.write("".join(f"{each}\n" for each in unique).encode())
+            asked.write("".join(f"{each}\n" for each in ids).encode())
             asked.seek(0)
             process = self.repo.git.cat_file("--batch", istream=asked, as_process=True)
-            results = {identifier: _scanned(process.stdout, use) for identifier in unique}
+            yield process.stdout
             process.wait()
-        return {path: results[identifier] for path, identifier in ids.items()}
 
     def _entries(self, folder: str) -> Iterator["_Entry"]:
         """What a folder, with a `/` at its end or empty for the top, holds itself."""
@@ -205,17 +212,9 @@ class GitTree:
         entries = [entry for entry in _listed(listed) if entry.kind == "blob" and not fault(entry.path)]
         # The deepest first: a malformed tree can hold a link and a folder of one name.
         entries.sort(key=lambda entry: (entry.mode == LINK, -entry.path.count("/")))
-        with tempfile.TemporaryFile() as asked:
-            asked.write("".join(f"{entry.id}\n" for entry in entries).encode())
-            asked.seek(0)
-            command = [git_program(), "cat-file", "--batch"]
-            process = self.repo.git.execute(command, istream=asked, as_process=True)
-            answers = cast("IO[bytes]", process.stdout)
+        with self._answers(entry.id for entry in entries) as answers:
             for entry in entries:
-                size = int(answers.readline().split()[2])
-                _lay_out(entry, folder / entry.path, answers, size)
-                answers.readline()
-            process.wait()
+                _scanned(answers, partial(_lay_out, entry, folder / entry.path))
 
     def blob_id(self, content: Content) -> str:
         """The object id that Git would give to `content`."""
@@ -269,20 +268,16 @@ def _listed(listed: str) -> Iterator[_Entry]:
             yield _Entry(mode, kind, identifier, path)
 
 
-def _lay_out(entry: _Entry, target: Path, content: IO[bytes], size: int) -> None:
-    """Write one file or link, if nothing has its place; reads its content in any case."""
-    left = size
-    try:
+def _lay_out(entry: _Entry, target: Path, content: Readable) -> None:
+    """Write one file or link, if nothing has its place."""
+    with suppress(FileExistsError, NotADirectoryError):
         target.parent.mkdir(parents=True, exist_ok=True)
         if entry.mode == LINK:
-            left -= len(name := content.read(size))
-            target.symlink_to(os.fsdecode(name))
+            target.symlink_to(os.fsdecode(content.read(CHUNK)))
             return
         with target.open("xb") as file:
-            while left:
-                left -= file.write(content.read(min(left, CHUNK)))
-    except (FileExistsError, NotADirectoryError):
-        content.read(left)
+            while chunk := content.read(CHUNK):
+                file.write(chunk)
 
 
 def _depth(path: str) -> int:

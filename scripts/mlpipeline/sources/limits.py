@@ -24,6 +24,11 @@ _OVERHEAD = 200
 """Bytes that Python needs for a value and its name, about."""
 
 
+def excess(count: int, what: str) -> str:
+    """Say that one record has too many params, tags, metrics or artifacts; empty where it has not."""
+    return f"it has {count:,} {what}, and a history takes {MOST_FILES:,} at the most" if count > MOST_FILES else ""
+
+
 class TooMuchError(Exception):
     """More than is read of one source; the message says of what."""
 

@@ -156,7 +156,7 @@ def test_an_answer_that_drips_is_stopped(after: bytes, tmp_path: Path, monkeypat
 def test_what_a_record_raises_refuses_it_alone(
     other: dict[str, Any], reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reader, "MOST_FILES", 50)
+    monkeypatch.setattr(limits, "MOST_FILES", 50)
     whole = with_answer("runs/search", {"runs": [run(RUN), run(OTHER)]})
 
     def answered(path: str) -> Answer | None:

@@ -12,7 +12,7 @@ from mlpipeline.core.records import LEFT_OUT
 from mlpipeline.history import large_metrics
 from mlpipeline.history.metrics import metric_points
 from mlpipeline.sources import limits
-from mlpipeline.sources.sqlite import protection, rows
+from mlpipeline.sources.sqlite import protection
 from mlpipeline.sources.sqlite import reader as sqlite
 from sources.sqlite.stories import change, named, query, refusals, winner_id
 
@@ -119,7 +119,7 @@ def test_a_long_metric_is_thinned_and_its_latest_value_kept(newest: Path, monkey
 
 @pytest.mark.parametrize("table", ["params", "metrics", "tags"])
 def test_a_run_with_too_many_names_is_refused_alone(table: str, newest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rows, "MOST_FILES", 50)
+    monkeypatch.setattr(limits, "MOST_FILES", 50)
     run = winner_id(newest)
     before = len(sqlite.read(newest).records)
     statement = {

@@ -75,7 +75,7 @@ from mlpipeline.sources.client.meta import (
     without_blanks,
 )
 from mlpipeline.sources.known import NOTHING, Known
-from mlpipeline.sources.limits import MOST_FILES, MOST_RECORDS, Budget, TooMuchError
+from mlpipeline.sources.limits import MOST_RECORDS, Budget, TooMuchError, excess
 from mlpipeline.sources.metric_files import MetricFiles
 
 MOST_EXPERIMENTS = 10_000
@@ -282,8 +282,8 @@ class _Reader:
         """Take a record in, if memory holds it."""
         texts = [(path, content) for path, content in record.files.items() if isinstance(content, bytes)]
         for folder, count in Counter(path.partition("/")[0] for path, _ in texts).items():
-            if count > MOST_FILES:
-                raise UnfitError(f"it has {count:,} {folder}, and a history takes {MOST_FILES:,} at the most")
+            if reason := excess(count, folder):
+                raise UnfitError(reason)
         with self.lock:
             self.budget.take(sum(len(path) + len(content) for path, content in texts))
         self.records.append(record)
@@ -324,10 +324,8 @@ class _Reader:
                     f"it was logged by {where}, and the server does not list it any more: it was deleted.",
                     experiment,
                 )
-        if len(run.data.metrics) > MOST_FILES:
-            raise UnfitError(
-                f"it has {len(run.data.metrics):,} metrics, and a history takes {MOST_FILES:,} at the most"
-            )
+        if reason := excess(len(run.data.metrics), "metrics"):
+            raise UnfitError(reason)
         metrics = {key: self._history(run_id, key) for key in run.data.metrics}
         finished = info.status not in ("RUNNING", "SCHEDULED")
         location = info.artifact_uri or ""

@@ -15,7 +15,7 @@ from mlpipeline.core.records import Kind
 from mlpipeline.history.large_metrics import Growing
 from mlpipeline.history.stored import ARTIFACT_TAG
 from mlpipeline.sources import shapes
-from mlpipeline.sources.limits import MOST_FILES, Budget
+from mlpipeline.sources.limits import Budget, excess
 from mlpipeline.sources.metric_files import MetricFiles
 from mlpipeline.sources.sqlite.schema import WORKSPACE
 
@@ -346,7 +346,7 @@ class SmallFiles:
         budget.take(len(path) + len(data))
         files = self.files[owner]
         files[path] = data
-        if len(files) > MOST_FILES:
+        if excess(len(files), self.folder):
             self._crowded[owner] = len(files)
             files.clear()
 
@@ -356,8 +356,8 @@ class SmallFiles:
         Raises:
             MalformedError: it has too many.
         """
-        if count := self._crowded.get(owner, 0):
-            raise MalformedError(f"it has {count:,} {self.folder}, and a history takes {MOST_FILES:,} at the most")
+        if reason := excess(self._crowded.get(owner, 0), self.folder):
+            raise MalformedError(reason)
         return self.files.get(owner, {})
 
 
@@ -388,8 +388,8 @@ def metric_rows(
 
 
 def _metric_files(points: Points, kind: Kind) -> MetricFiles:
-    if len(points) > MOST_FILES:
-        raise MalformedError(f"it has {len(points):,} metrics, and a history takes {MOST_FILES:,} at the most")
+    if reason := excess(len(points), "metrics"):
+        raise MalformedError(reason)
     found = MetricFiles()
     for name, metric in points.items():
         if metric.fault:
