@@ -5,11 +5,10 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -22,6 +21,7 @@ from support.gitrepo import clone, files, git, hook, show
 from support.jobs import Job, before_next_push
 from support.mlstore import write_run
 from support.processes import SCRIPTS, json_object, python
+from support.servers import serving
 
 PERSIST = SCRIPTS / "persist.py"
 
@@ -530,10 +530,5 @@ def git_server(origin: Path, *, token: str, free: str = "nothing") -> Iterator[s
         def log_message(self, *_: object) -> None:
             """Keep the test's output quiet."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/{origin.name}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with serving(Handler) as address:
+        yield f"{address}/{origin.name}"

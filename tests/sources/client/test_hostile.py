@@ -5,7 +5,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from mlpipeline.sources import limits
 from mlpipeline.sources.client import answers, listing, reader
 from mlpipeline.sources.sqlite import protection
 from sources.client.tracking import RUN, Answer, Answers, as_json, one_run, read, stub
+from support.servers import serving
 
 OTHER = "b" * 32
 
@@ -117,14 +118,11 @@ def dripping(after: bytes) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=http.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{http.server_port}"
-    finally:
-        stopped.set()
-        http.shutdown()
-        http.server_close()
+    with serving(Handler) as address:
+        try:
+            yield address
+        finally:
+            stopped.set()
 
 
 @pytest.mark.parametrize(

@@ -5,15 +5,15 @@ import json
 import socket
 import sys
 import tempfile
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 from mlpipeline.core.records import Incoming, Record
 from mlpipeline.sources.client import reader as client
+from support.servers import serving
 
 POINTS = 1003
 """Of one metric; more than MLflow takes at once."""
@@ -157,15 +157,8 @@ def stub(answers: Answers) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=http.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{http.server_port}"
-    finally:
-        http.shutdown()
-        http.server_close()
-        thread.join()
+    with serving(Handler) as address:
+        yield address
 
 
 def one_run(
